@@ -1,0 +1,25 @@
+//! The nouns of the trade: ids, money, addresses, orders and what becomes known about them.
+//!
+//! Every value here was checked when it was made; there is no way to hold a wrong one.
+
+pub mod address;
+pub mod id;
+pub mod money;
+pub mod order;
+pub mod payment;
+pub mod shipment;
+pub mod tax;
+
+pub use address::{Address, CountryCode, Email};
+pub use id::{
+    DocumentId, DocumentNumber, InvalidId, LineId, OrderKey, OrderNumber, PaymentId, RefundId, ShipmentId,
+    ShopId, ShopOrderId, Sku, TrackingNumber,
+};
+pub use money::{Currency, Money, MoneyError};
+pub use order::{
+    Charge, ChargeKind, Customer, Discount, GiftCard, Line, LineKind, OrderDraft, OrderError, OrderLife,
+    PaymentChoice, PaymentTerms, PlacedOrder, Quantity, TaxMode,
+};
+pub use payment::{Payment, PaymentSource, Refund};
+pub use shipment::Shipment;
+pub use tax::{TaxPart, TaxRate};

@@ -1,0 +1,444 @@
+//! A placed order: what was bought, for how much, by whom, to where. Its parts add up exactly, or it cannot be built.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::{Address, Currency, Email, LineId, Money, MoneyError, OrderNumber, Sku, TaxPart};
+
+/// How the amounts of lines and charges are stated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxMode {
+    /// With the tax in them; the tax parts say how much of it is tax.
+    Gross,
+    /// Without tax; the tax parts come on top.
+    Net,
+    /// No tax is owed (export, reverse charge).
+    TaxFree,
+}
+
+/// How many pieces (or metres, or kilograms) of an article: more than none, at most six digits behind the point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Decimal", into = "Decimal")]
+pub struct Quantity(Decimal);
+
+impl Quantity {
+    /// Reads a number of pieces.
+    ///
+    /// # Errors
+    /// [`OrderError::Quantity`] for nothing, less than nothing, or more than six digits behind the point.
+    pub fn new(count: Decimal) -> Result<Self, OrderError> {
+        let count = count.normalize();
+        if count <= Decimal::ZERO || count.scale() > 6 {
+            return Err(OrderError::Quantity { count });
+        }
+        Ok(Self(count))
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn count(self) -> Decimal {
+        self.0
+    }
+}
+
+impl TryFrom<Decimal> for Quantity {
+    type Error = OrderError;
+    fn try_from(count: Decimal) -> Result<Self, OrderError> {
+        Self::new(count)
+    }
+}
+
+impl From<Quantity> for Decimal {
+    fn from(quantity: Quantity) -> Self {
+        quantity.0
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What has to happen with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineKind {
+    /// It is packed and sent.
+    Physical,
+    /// Nothing is sent: a download, a service, a voucher by mail.
+    Digital,
+    /// A gift card was bought (not used for paying).
+    GiftCard,
+}
+
+/// One article of an order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Line {
+    /// The shop's id of the line.
+    pub id: LineId,
+    /// The article; a shop may have lines without one (deleted or free-text articles).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+    /// What the customer read.
+    pub title: String,
+    /// How many.
+    pub quantity: Quantity,
+    /// What the whole line costs after its discounts, stated in the order's [`TaxMode`].
+    pub total: Money,
+    /// What was taken off already to get at `total`, never negative; for documents only.
+    pub discount: Money,
+    /// The tax in (gross) or on top of (net) `total`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taxes: Vec<TaxPart>,
+    /// What has to happen with it.
+    pub kind: LineKind,
+}
+
+/// What a charge is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChargeKind {
+    /// Carriage.
+    Shipping,
+    /// The surcharge of a means of payment.
+    Payment,
+    /// Anything else: wrapping, small-order fee, tip, duties.
+    Other,
+}
+
+/// Something to pay that is no article.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Charge {
+    /// What it is for.
+    pub kind: ChargeKind,
+    /// The shop's code of it (shipping method, fee id).
+    pub code: String,
+    /// What the customer read.
+    pub title: String,
+    /// How much, stated in the order's [`TaxMode`], after discounts.
+    pub total: Money,
+    /// The tax in or on top of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taxes: Vec<TaxPart>,
+}
+
+/// A discount on the order as a whole that no line and no charge has in it yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Discount {
+    /// The coupon's code or the rule's name.
+    pub code: String,
+    /// What is taken off, as a positive amount, stated in the order's [`TaxMode`].
+    pub amount: Money,
+    /// The tax in it, as positive amounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taxes: Vec<TaxPart>,
+}
+
+/// A gift card or credit used for paying: it lowers what is left to pay, not what the order is worth.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GiftCard {
+    /// Enough of its code to recognise it; never the whole code.
+    pub hint: String,
+    /// How much of it was used, as a positive amount.
+    pub amount: Money,
+}
+
+/// When the merchant gets the money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentTerms {
+    /// At once, through a payment provider that confirms it.
+    Prepaid,
+    /// By bank transfer before the goods leave (Vorkasse).
+    Prepayment,
+    /// After delivery, against an invoice.
+    Invoice,
+    /// To the carrier at the door.
+    CashOnDelivery,
+}
+
+impl PaymentTerms {
+    /// The word used in configuration, flows and the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prepaid => "prepaid",
+            Self::Prepayment => "prepayment",
+            Self::Invoice => "invoice",
+            Self::CashOnDelivery => "cash_on_delivery",
+        }
+    }
+}
+
+/// How the customer chose to pay.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PaymentChoice {
+    /// The shop's code of the method, as in `bacs` or `shopify_payments`.
+    pub code: String,
+    /// What the customer read.
+    pub title: String,
+    /// What that means for the merchant, by the shop's configuration.
+    pub terms: PaymentTerms,
+}
+
+/// Who ordered. Personal data: `Debug` shows none of it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Customer {
+    /// The shop's id of the customer; none for guests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where to write to; shops have orders without one (drafts, point of sale).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// Language of the customer, as in `de`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// VAT identification number, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vat_id: Option<String>,
+    /// The customer group by the shop's configuration or data, `B2B` or `B2C` if nothing else is known.
+    pub group: String,
+    /// Tags or roles the shop has on the customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Customer(… {:?})", self.group)
+    }
+}
+
+/// Where the order stands in the shop, as far as that binds the merchant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderLife {
+    /// To be carried out.
+    Open,
+    /// The shop holds it back (payment under review, fraud check).
+    OnHold,
+    /// Done, as far as the shop is concerned.
+    Completed,
+    /// Not to be carried out any more.
+    Cancelled,
+    /// Gone from the shop.
+    Deleted,
+}
+
+/// Why a set of parts is no order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// Not a number of pieces.
+    #[error("{count} is no quantity of an article")]
+    Quantity {
+        /// What was given.
+        count: Decimal,
+    },
+    /// Nothing was ordered.
+    #[error("the order has no lines")]
+    NoLines,
+    /// The parts and the shop's total differ by more than rounding explains.
+    #[error("the parts of the order come to {parts}, but the shop's total is {total}: {difference} is unexplained")]
+    Unbalanced {
+        /// What the parts come to.
+        parts: Money,
+        /// What the shop says.
+        total: Money,
+        /// `total` less `parts`.
+        difference: Money,
+    },
+    /// An amount that must not be negative is.
+    #[error("{what} is negative: {amount}")]
+    Negative {
+        /// Which amount.
+        what: &'static str,
+        /// The amount.
+        amount: Money,
+    },
+    /// Two lines with the same id.
+    #[error("line {id} is there twice")]
+    SameLine {
+        /// The id.
+        id: LineId,
+    },
+    /// Money that cannot be added.
+    #[error("the amounts of the order cannot be added")]
+    Money(#[from] MoneyError),
+}
+
+/// The parts of an order, not yet checked. [`OrderDraft::build`] makes an order of them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OrderDraft {
+    /// The number the customer sees.
+    pub number: OrderNumber,
+    /// When it was placed, by the shop's clock.
+    pub placed_at: Timestamp,
+    /// The currency of every amount in it.
+    pub currency: Currency,
+    /// How lines, charges and discounts are stated.
+    pub tax_mode: TaxMode,
+    /// Who ordered.
+    pub customer: Customer,
+    /// Where the invoice goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing: Option<Address>,
+    /// Where the goods go; the billing address if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping: Option<Address>,
+    /// The articles.
+    pub lines: Vec<Line>,
+    /// Carriage and fees.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charges: Vec<Charge>,
+    /// Discounts on the whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discounts: Vec<Discount>,
+    /// Gift cards used for paying.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gift_cards: Vec<GiftCard>,
+    /// What the shop's rounding adds (or takes, if negative), tax included.
+    pub rounding: Money,
+    /// What the shop says the order is worth, tax included, before gift cards.
+    pub total: Money,
+    /// How it is paid.
+    pub payment: PaymentChoice,
+    /// What the customer wrote to the merchant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// A test order of the shop: never carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
+}
+
+impl OrderDraft {
+    /// Puts what is missing to the shop's total into the rounding line, if rounding explains it: at most one
+    /// smallest coin per line, charge and discount. Shops round every part for itself and the total once more.
+    ///
+    /// # Errors
+    /// [`OrderError::Unbalanced`] if more is missing; [`OrderError::Money`] if the amounts cannot be added.
+    pub fn balanced(mut self) -> Result<Self, OrderError> {
+        let parts = self.parts()?;
+        let difference = self.total.minus(parts)?;
+        let roundings = self.lines.len() + self.charges.len() + self.discounts.len();
+        let bound = self.currency.smallest().amount() * Decimal::from(roundings);
+        if difference.abs().amount() > bound {
+            return Err(OrderError::Unbalanced { parts, total: self.total, difference });
+        }
+        self.rounding = self.rounding.plus(difference)?;
+        Ok(self)
+    }
+
+    /// Checks the parts and makes an order of them.
+    ///
+    /// # Errors
+    /// [`OrderError`] if there are no lines, a line is there twice, an amount has the wrong sign, or the parts do
+    /// not come to the shop's total exactly.
+    pub fn build(self) -> Result<PlacedOrder, OrderError> {
+        if self.lines.is_empty() {
+            return Err(OrderError::NoLines);
+        }
+        for (at, line) in self.lines.iter().enumerate() {
+            if self.lines.iter().skip(at + 1).any(|other| other.id == line.id) {
+                return Err(OrderError::SameLine { id: line.id.clone() });
+            }
+        }
+        self.check_signs()?;
+        let parts = self.parts()?;
+        if parts != self.total {
+            let difference = self.total.minus(parts)?;
+            return Err(OrderError::Unbalanced { parts, total: self.total, difference });
+        }
+        Ok(PlacedOrder(self))
+    }
+
+    fn check_signs(&self) -> Result<(), OrderError> {
+        let lines = self.lines.iter().flat_map(|l| [("a line's total", l.total), ("a line's discount", l.discount)]);
+        let discounts = self.discounts.iter().map(|d| ("a discount", d.amount));
+        let cards = self.gift_cards.iter().map(|c| ("a gift card", c.amount));
+        let all = lines.chain(discounts).chain(cards).chain([("the total", self.total)]);
+        for (what, amount) in all {
+            if amount.is_negative() {
+                return Err(OrderError::Negative { what, amount });
+            }
+        }
+        Ok(())
+    }
+
+    /// Lines and charges less discounts, with rounding, and with the taxes where they come on top.
+    fn parts(&self) -> Result<Money, MoneyError> {
+        let plus = self.lines.iter().map(|l| (l.total, &l.taxes));
+        let plus = plus.chain(self.charges.iter().map(|c| (c.total, &c.taxes)));
+        let mut sum = self.rounding.plus(Money::zero(self.currency))?;
+        for (amount, taxes) in plus {
+            sum = sum.plus(self.with_tax(amount, taxes)?)?;
+        }
+        for discount in &self.discounts {
+            sum = sum.minus(self.with_tax(discount.amount, &discount.taxes)?)?;
+        }
+        Ok(sum)
+    }
+
+    fn with_tax(&self, amount: Money, taxes: &[TaxPart]) -> Result<Money, MoneyError> {
+        match self.tax_mode {
+            TaxMode::Gross | TaxMode::TaxFree => Ok(amount),
+            TaxMode::Net => amount.plus(Money::sum(self.currency, taxes.iter().map(|t| t.amount))?),
+        }
+    }
+}
+
+/// An order as it was placed or last changed in the shop. Its parts come to its total exactly.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "OrderDraft", into = "OrderDraft")]
+pub struct PlacedOrder(OrderDraft);
+
+impl PlacedOrder {
+    /// The parts, to read.
+    #[must_use]
+    pub fn parts(&self) -> &OrderDraft {
+        &self.0
+    }
+
+    /// What is left to pay after gift cards.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if the gift cards are in another currency.
+    pub fn payable(&self) -> Result<Money, MoneyError> {
+        self.0.total.minus(Money::sum(self.0.currency, self.0.gift_cards.iter().map(|c| c.amount))?)
+    }
+
+    /// Whether anything has to be packed.
+    #[must_use]
+    pub fn is_physical(&self) -> bool {
+        self.0.lines.iter().any(|line| line.kind == LineKind::Physical)
+    }
+
+    /// Where the goods go: the shipping address, or the billing address where there is none.
+    #[must_use]
+    pub fn delivery_address(&self) -> Option<&Address> {
+        self.0.shipping.as_ref().filter(|a| !a.is_blank()).or(self.0.billing.as_ref())
+    }
+
+    /// Where the invoice goes: the billing address, or the shipping address where there is none.
+    #[must_use]
+    pub fn invoice_address(&self) -> Option<&Address> {
+        self.0.billing.as_ref().filter(|a| !a.is_blank()).or(self.0.shipping.as_ref())
+    }
+}
+
+impl TryFrom<OrderDraft> for PlacedOrder {
+    type Error = OrderError;
+    fn try_from(draft: OrderDraft) -> Result<Self, OrderError> {
+        draft.build()
+    }
+}
+
+impl From<PlacedOrder> for OrderDraft {
+    fn from(order: PlacedOrder) -> Self {
+        order.0
+    }
+}

@@ -1,0 +1,44 @@
+//! Applying events to facts: a merge. Any order, any number of repeats, the same facts.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use jiff::Timestamp;
+
+use crate::told::Told;
+use crate::{Event, EventRecord, Facts};
+
+/// Takes `record` into `facts`. Answers whether anything changed: if not, nothing needs to be stored.
+pub fn apply(facts: &mut Facts, record: EventRecord) -> bool {
+    let as_of = record.as_of;
+    match record.event {
+        Event::Placed(order) => hear(&mut facts.placed, as_of, *order),
+        Event::Life(life) => hear(&mut facts.life, as_of, life),
+        Event::Paid(payment) => hear_of(&mut facts.payments, payment.id.clone(), as_of, payment),
+        Event::Refunded(refund) => hear_of(&mut facts.refunds, refund.id.clone(), as_of, refund),
+        Event::Shipped(shipment) => hear_of(&mut facts.shipments, shipment.id.clone(), as_of, shipment),
+        Event::Finished { step, finish } => facts.finished.entry(step).or_default().insert(finish),
+        Event::Failed { step, note } => hear_of(&mut facts.failed, step, as_of, note),
+        Event::Decided { step, decision } => hear_of(&mut facts.decided, step, as_of, decision),
+    }
+}
+
+fn hear<T: Ord>(slot: &mut Option<Told<T>>, as_of: Timestamp, value: T) -> bool {
+    match slot {
+        Some(told) => told.hear(as_of, value),
+        None => {
+            *slot = Some(Told::new(as_of, value));
+            true
+        }
+    }
+}
+
+fn hear_of<K: Ord, T: Ord>(known: &mut BTreeMap<K, Told<T>>, key: K, as_of: Timestamp, value: T) -> bool {
+    match known.entry(key) {
+        Entry::Occupied(mut told) => told.get_mut().hear(as_of, value),
+        Entry::Vacant(slot) => {
+            slot.insert(Told::new(as_of, value));
+            true
+        }
+    }
+}

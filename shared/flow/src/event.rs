@@ -1,0 +1,168 @@
+//! Events: something that became known about an order. They travel in messages, so their form is versioned.
+
+use jiff::Timestamp;
+use kontor_domain::{
+    DocumentId, DocumentNumber, Money, OrderKey, OrderLife, Payment, PlacedOrder, Refund, Shipment,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{FailureClass, FailureId, StepKey, StepName};
+
+/// Something that became known about an order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The order as the shop has it: at first, or after a change.
+    Placed(Box<PlacedOrder>),
+    /// Where it stands in the shop.
+    Life(OrderLife),
+    /// Money came in.
+    Paid(Payment),
+    /// Money went back.
+    Refunded(Refund),
+    /// A parcel left.
+    Shipped(Shipment),
+    /// A command was carried out.
+    Finished {
+        /// Its step.
+        step: StepKey,
+        /// What came of it.
+        finish: Finish,
+    },
+    /// A command could not be carried out and was parked.
+    Failed {
+        /// Its step.
+        step: StepKey,
+        /// Where it is kept and why.
+        note: FailureNote,
+    },
+    /// A person decided on a step that waits for approval.
+    Decided {
+        /// The step.
+        step: StepName,
+        /// What was decided.
+        decision: Decision,
+    },
+}
+
+impl Event {
+    /// The word used in timelines and logs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Placed(_) => "placed",
+            Self::Life(_) => "life",
+            Self::Paid(_) => "paid",
+            Self::Refunded(_) => "refunded",
+            Self::Shipped(_) => "shipped",
+            Self::Finished { .. } => "finished",
+            Self::Failed { .. } => "failed",
+            Self::Decided { .. } => "decided",
+        }
+    }
+}
+
+/// An event with the time it was true at, by the clock of whoever told it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// True as of; the shop's revision time for snapshots.
+    pub as_of: Timestamp,
+    /// What became known.
+    pub event: Event,
+}
+
+/// Events of one order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happened {
+    /// The order.
+    pub order: OrderKey,
+    /// What became known about it.
+    pub events: Vec<EventRecord>,
+}
+
+/// What a command left behind in an outside system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepResult {
+    /// The customer in the ERP.
+    Customer {
+        /// The ERP's id.
+        id: DocumentId,
+        /// The customer number.
+        number: Option<DocumentNumber>,
+    },
+    /// The sales order in the ERP.
+    SalesOrder {
+        /// The ERP's id.
+        id: DocumentId,
+        /// The order number in the ERP.
+        number: Option<DocumentNumber>,
+        /// What the ERP reckons it to be worth, tax included.
+        total: Option<Money>,
+    },
+    /// The prepayment is recorded.
+    PaymentBooked {
+        /// The prepayment invoice it is recorded on.
+        invoice: Option<DocumentId>,
+    },
+    /// The shipment the warehouse is to pack.
+    Shipment {
+        /// The ERP's id.
+        id: DocumentId,
+        /// The number on the delivery note.
+        number: Option<DocumentNumber>,
+    },
+    /// The invoice.
+    Invoice {
+        /// The ERP's id.
+        id: DocumentId,
+        /// The invoice number.
+        number: Option<DocumentNumber>,
+    },
+    /// The shop knows.
+    Told,
+    /// The mail is handed over.
+    Mailed {
+        /// The `Message-ID` it carries.
+        message_id: String,
+    },
+    /// The order is cancelled in that system, or was never there.
+    Cancelled {
+        /// What became of it, in the system's own word.
+        outcome: String,
+    },
+    /// A gate let the order through.
+    Passed,
+    /// The order was cancelled before the work began; nothing was done.
+    Withdrawn,
+}
+
+/// A finished command: its result, and what it cost.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finish {
+    /// What came of it.
+    pub result: StepResult,
+    /// Calls made to the outside system by the attempt that succeeded.
+    #[serde(default)]
+    pub calls: u32,
+}
+
+/// Where a parked command is kept, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FailureNote {
+    /// The failure record.
+    pub failure: FailureId,
+    /// What kind of failure.
+    pub class: FailureClass,
+    /// The cause in words, without personal data.
+    pub cause: String,
+}
+
+/// What a person decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Decision {
+    /// Let it through, or give the order up.
+    pub approved: bool,
+    /// Who decided.
+    pub by: String,
+}

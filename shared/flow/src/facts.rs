@@ -1,0 +1,137 @@
+//! Everything known about an order. Merging facts is commutative, associative and idempotent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kontor_domain::{
+    Currency, DocumentId, Money, MoneyError, OrderLife, Payment, PaymentId, PaymentSource, PlacedOrder, Refund,
+    RefundId, Shipment, ShipmentId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::told::Told;
+use crate::{Decision, FailureNote, Finish, StepKey, StepName, StepResult};
+
+/// Everything known about an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// The order as the shop has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placed: Option<Told<PlacedOrder>>,
+    /// Where it stands in the shop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub life: Option<Told<OrderLife>>,
+    /// Money that came in.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub payments: BTreeMap<PaymentId, Told<Payment>>,
+    /// Money that went back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refunds: BTreeMap<RefundId, Told<Refund>>,
+    /// Parcels that left.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shipments: BTreeMap<ShipmentId, Told<Shipment>>,
+    /// What commands left behind. More than one finish of a step is a doubled effect, and never dropped.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub finished: BTreeMap<StepKey, BTreeSet<Finish>>,
+    /// Commands that were parked; settled by a finish of the same step.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed: BTreeMap<StepKey, Told<FailureNote>>,
+    /// What people decided.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub decided: BTreeMap<StepName, Told<Decision>>,
+}
+
+impl Facts {
+    /// The order as the shop has it, if it was told already.
+    #[must_use]
+    pub fn order(&self) -> Option<&PlacedOrder> {
+        self.placed.as_ref()?.current()
+    }
+
+    /// Where the order stands in the shop; open if nothing else was told.
+    #[must_use]
+    pub fn life(&self) -> OrderLife {
+        self.life.as_ref().and_then(Told::current).copied().unwrap_or(OrderLife::Open)
+    }
+
+    /// Money received: per source the sum of its payments, and of those the largest, because several sources tell of
+    /// the same money.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if payments of one source are in several currencies.
+    pub fn received(&self, currency: Currency) -> Result<Money, MoneyError> {
+        let mut most = Money::zero(currency);
+        for source in [PaymentSource::Shop, PaymentSource::Erp, PaymentSource::Operator] {
+            let payments = self.payments.values().filter_map(Told::current).filter(|p| p.source == source);
+            let sum = Money::sum(currency, payments.map(|p| p.amount))?;
+            most = most.max(sum);
+        }
+        Ok(most)
+    }
+
+    /// Whether everything that is to be paid has been received. An order that was not told yet is not paid.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if order and payments are in several currencies.
+    pub fn is_paid(&self) -> Result<bool, MoneyError> {
+        let Some(order) = self.order() else { return Ok(false) };
+        let payable = order.payable()?;
+        Ok(self.received(payable.currency())? >= payable)
+    }
+
+    /// The source of the newest payment.
+    #[must_use]
+    pub fn payment_source(&self) -> Option<PaymentSource> {
+        let newest = self.payments.values().filter_map(Told::current).max_by_key(|p| p.received_at)?;
+        Some(newest.source)
+    }
+
+    /// The one result of a step.
+    #[must_use]
+    pub fn result(&self, step: &StepKey) -> Option<&StepResult> {
+        Some(&self.finished.get(step)?.first()?.result)
+    }
+
+    /// The customer's id in the ERP.
+    #[must_use]
+    pub fn customer_id(&self) -> Option<&DocumentId> {
+        self.find(|result| if let StepResult::Customer { id, .. } = result { Some(id) } else { None })
+    }
+
+    /// The sales order's id in the ERP.
+    #[must_use]
+    pub fn sales_order_id(&self) -> Option<&DocumentId> {
+        self.find(|result| if let StepResult::SalesOrder { id, .. } = result { Some(id) } else { None })
+    }
+
+    /// The shipment's id in the ERP.
+    #[must_use]
+    pub fn shipment_id(&self) -> Option<&DocumentId> {
+        self.find(|result| if let StepResult::Shipment { id, .. } = result { Some(id) } else { None })
+    }
+
+    /// Calls made to outside systems by the commands that succeeded.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.finished.values().flatten().map(|finish| finish.calls).sum()
+    }
+
+    /// What was told in two ways, in words, if anything was.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<String> {
+        if self.placed.as_ref().is_some_and(Told::is_contradictory) {
+            return Some("the shop told two different orders for the same instant".to_owned());
+        }
+        if let Some((id, _)) = self.payments.iter().find(|(_, told)| told.is_contradictory()) {
+            return Some(format!("payment {id} was told in two ways"));
+        }
+        let (step, _) = self.finished.iter().find(|(_, finishes)| {
+            finishes.iter().map(|finish| &finish.result).collect::<BTreeSet<_>>().len() > 1
+        })?;
+        Some(format!("step {step} has two results"))
+    }
+
+    fn find<'a, T>(&'a self, pick: impl Fn(&'a StepResult) -> Option<&'a T>) -> Option<&'a T> {
+        self.finished.values().flatten().find_map(|finish| pick(&finish.result))
+    }
+}

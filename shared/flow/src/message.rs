@@ -1,0 +1,195 @@
+//! What travels in the queues. Versioned: two versions of a function read each other's messages.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use kontor_domain::ShopId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::remedy::BoxError;
+use crate::{Command, Happened, System};
+
+/// The version of the messages this code writes.
+pub const VERSION: u32 = 1;
+
+/// The longest message a queue takes, in bytes (SQS: 1 MiB with attributes; the rest is left to those).
+pub const LONGEST_MESSAGE: usize = 1_000_000;
+
+/// The longest body of a delivery that is read at all, in bytes.
+pub const LONGEST_BODY: usize = 5 * 1024 * 1024;
+
+/// Bodies longer than this are compressed, in bytes.
+const COMPRESS_FROM: usize = 128 * 1024;
+
+/// A message that can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// Not a message, or one with parts missing.
+    #[error("this is no message of Kontor's")]
+    Unreadable(#[source] BoxError),
+    /// A later version wrote it.
+    #[error("the message has version {0}, this code reads up to {VERSION}")]
+    TooNew(u32),
+    /// The body of a delivery can't be unpacked.
+    #[error("the body in the message cannot be unpacked")]
+    Body(#[source] BoxError),
+    /// Longer than a queue takes.
+    #[error("the message has {0} bytes, a queue takes {LONGEST_MESSAGE}")]
+    TooLong(usize),
+}
+
+/// What travels in the queues.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// A proven delivery of a shop, not yet read.
+    Delivery(Envelope),
+    /// Events of an order.
+    Happened(Happened),
+    /// Work for an outside system.
+    Command(Command),
+    /// Word that something changed outside; it is looked up, never believed.
+    Hint(Hint),
+}
+
+#[derive(Serialize)]
+struct Outgoing<'a> {
+    v: u32,
+    message: &'a Message,
+}
+
+#[derive(Deserialize)]
+struct Incoming {
+    message: Message,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+impl Message {
+    /// The text for the queue.
+    ///
+    /// # Errors
+    /// [`MessageError::TooLong`] if no queue would take it.
+    pub fn encode(&self) -> Result<String, MessageError> {
+        let text = serde_json::to_string(&Outgoing { v: VERSION, message: self })
+            .map_err(|source| MessageError::Unreadable(source.into()))?;
+        if text.len() > LONGEST_MESSAGE {
+            return Err(MessageError::TooLong(text.len()));
+        }
+        Ok(text)
+    }
+
+    /// Reads the text of a queue.
+    ///
+    /// # Errors
+    /// [`MessageError::TooNew`] for a later version's message, [`MessageError::Unreadable`] for anything else that is
+    /// no message.
+    pub fn decode(text: &str) -> Result<Self, MessageError> {
+        let unreadable = |source: serde_json::Error| MessageError::Unreadable(source.into());
+        let version: Version = serde_json::from_str(text).map_err(unreadable)?;
+        if version.v > VERSION {
+            return Err(MessageError::TooNew(version.v));
+        }
+        let incoming: Incoming = serde_json::from_str(text).map_err(unreadable)?;
+        Ok(incoming.message)
+    }
+}
+
+/// A delivery of a shop whose proof was found good: raw body, and the headers the proof covers or the reading needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The shop, as named in the configuration.
+    pub shop: ShopId,
+    /// The shop's topic, as in `order.updated` or `orders/paid`.
+    pub topic: String,
+    /// When we received it.
+    pub received_at: Timestamp,
+    /// Headers that reading needs, by small-letter name. Not proven: never a key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The body, byte for byte.
+    pub body: Payload,
+}
+
+impl Envelope {
+    /// Start of the SHA-256 of topic and body: what makes two deliveries the same.
+    ///
+    /// # Errors
+    /// [`MessageError::Body`] if the body can't be unpacked.
+    pub fn digest(&self) -> Result<String, MessageError> {
+        let mut hash = Sha256::new();
+        hash.update(&self.topic);
+        hash.update([0]);
+        hash.update(self.body.bytes()?);
+        Ok(hex::encode(hash.finalize()).chars().take(16).collect())
+    }
+}
+
+/// Bytes in a JSON message: as text where they are text, compressed where they are many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// UTF-8 as it is.
+    Text(String),
+    /// Base64.
+    Base64(String),
+    /// Base64 of zstd.
+    Zstd(String),
+}
+
+impl Payload {
+    /// Packs `bytes` the smallest fitting way.
+    #[must_use]
+    pub fn pack(bytes: &[u8]) -> Self {
+        if bytes.len() > COMPRESS_FROM
+            && let Ok(packed) = zstd::encode_all(bytes, 3)
+        {
+            return Self::Zstd(STANDARD.encode(packed));
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Base64(STANDARD.encode(bytes)),
+        }
+    }
+
+    /// The bytes, exactly as they were packed.
+    ///
+    /// # Errors
+    /// [`MessageError::Body`] if they can't be unpacked, or would be more than [`LONGEST_BODY`].
+    pub fn bytes(&self) -> Result<Vec<u8>, MessageError> {
+        let body = |source: BoxError| MessageError::Body(source);
+        match self {
+            Self::Text(text) => Ok(text.clone().into_bytes()),
+            Self::Base64(text) => STANDARD.decode(text).map_err(|e| body(e.into())),
+            Self::Zstd(text) => {
+                let packed = STANDARD.decode(text).map_err(|e| body(e.into()))?;
+                let mut bytes = Vec::new();
+                let limit = u64::try_from(LONGEST_BODY).unwrap_or(u64::MAX).saturating_add(1);
+                let unpacked = zstd::Decoder::new(packed.as_slice()).map_err(|e| body(e.into()))?;
+                unpacked.take(limit).read_to_end(&mut bytes).map_err(|e| body(e.into()))?;
+                if bytes.len() > LONGEST_BODY {
+                    return Err(body("it is larger than any delivery may be".into()));
+                }
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// Word that a record changed outside. Unsigned or thin: the record is fetched before anything is believed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Hint {
+    /// Where.
+    pub system: System,
+    /// What kind of record, in the system's word, as in `shipment`.
+    pub entity: String,
+    /// The record.
+    pub id: String,
+}

@@ -1,0 +1,417 @@
+//! What follows from what is known: a pure function from order and flow to step states, commands and the next look.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kontor_domain::OrderLife;
+
+use crate::language::{Each, Vars};
+use crate::order::{Course, OrderStatus, StepState};
+use crate::{Command, Decision, Flow, Order, Step, StepKey, StepResult};
+
+/// How long a command may be under way before it is sent again. Sending twice is harmless: the lease fences it.
+const RESEND_FIRST: Duration = Duration::from_secs(300);
+
+/// The longest pause between two sendings of a command.
+const RESEND_LAST: Duration = Duration::from_secs(6 * 3600);
+
+/// How long something may be known of an order before the order itself.
+const INCOMPLETE_FOR: Duration = Duration::from_secs(3600);
+
+/// What follows from what is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Where each step stands now.
+    pub steps: BTreeMap<StepKey, StepState>,
+    /// Which way the order goes now.
+    pub course: Course,
+    /// Commands to be sent, in the flow's order.
+    pub commands: Vec<Command>,
+    /// When to look again even if nothing happens.
+    pub due_at: Option<Timestamp>,
+    /// Where the order stands as a whole.
+    pub status: OrderStatus,
+    /// Why it is held.
+    pub held: Option<String>,
+}
+
+/// Plans the next steps of `order` by `flow`. Planning twice at the same `now` changes nothing and sends nothing more.
+#[must_use]
+pub fn plan(order: &Order, flow: &Flow, now: Timestamp) -> Plan {
+    let mut planner = Planner::new(order, flow, now);
+    if let Some(why) = order.facts.contradiction() {
+        return planner.hold(why);
+    }
+    if order.facts.order().is_none() {
+        return planner.incomplete();
+    }
+    planner.forward();
+    planner.give_up();
+    if planner.course != Course::Forward {
+        planner.back();
+    }
+    planner.finish()
+}
+
+/// `base` later, without ever overflowing.
+fn later(base: Timestamp, by: Duration) -> Timestamp {
+    base.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// The pause after the `attempt`-th sending.
+fn resend_pause(attempt: u32) -> Duration {
+    RESEND_FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1).min(16))).min(RESEND_LAST)
+}
+
+struct Planner<'a> {
+    order: &'a Order,
+    flow: &'a Flow,
+    now: Timestamp,
+    vars: Vars<'a>,
+    steps: BTreeMap<StepKey, StepState>,
+    course: Course,
+    commands: Vec<Command>,
+    due: Vec<Timestamp>,
+    held: Option<String>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(order: &'a Order, flow: &'a Flow, now: Timestamp) -> Self {
+        let facts = &order.facts;
+        let course = match (&order.course, facts.life()) {
+            (Course::Forward, OrderLife::Cancelled) => {
+                Course::Cancelling { because: "cancelled in the shop".to_owned(), since: now }
+            }
+            (Course::Forward, OrderLife::Deleted) => {
+                Course::Cancelling { because: "deleted in the shop".to_owned(), since: now }
+            }
+            (course, _) => course.clone(),
+        };
+        Self {
+            order,
+            flow,
+            now,
+            vars: Vars::of(order, now),
+            steps: BTreeMap::new(),
+            course,
+            commands: Vec::new(),
+            due: Vec::new(),
+            held: None,
+        }
+    }
+
+    /// Nothing new is begun while facts contradict each other; what is under way goes on.
+    fn hold(mut self, why: String) -> Plan {
+        for (key, before) in &self.order.steps {
+            let state = self.known_state(key).unwrap_or_else(|| before.clone());
+            self.settle(key.clone(), state);
+        }
+        self.held = Some(why);
+        self.finish()
+    }
+
+    fn incomplete(mut self) -> Plan {
+        let patience = later(self.order.first_seen, INCOMPLETE_FOR);
+        if patience > self.now {
+            self.due.push(patience);
+        } else {
+            self.held = Some("something is known of the order, but the shop never told the order itself".to_owned());
+        }
+        self.finish()
+    }
+
+    fn forward(&mut self) {
+        for step in &self.flow.steps {
+            match step.for_each {
+                Some(Each::Shipments) => self.each_shipment(step),
+                None => {
+                    let key = StepKey::whole(step.name.clone());
+                    let state = self.state_of(step, &key);
+                    self.settle(key, state);
+                }
+            }
+        }
+    }
+
+    fn each_shipment(&mut self, step: &Step) {
+        let order = self.order;
+        for id in order.facts.shipments.keys() {
+            let key = StepKey::item(step.name.clone(), id.as_str());
+            let state = self.state_of(step, &key);
+            self.settle(key, state);
+        }
+        let whole = StepKey::whole(step.name.clone());
+        if self.items(&whole).next().is_some() {
+            return;
+        }
+        let state = match self.blocked(step) {
+            Some(on) => self.waiting(&whole, on),
+            None if self.nothing_ships() => StepState::Skipped { because: "nothing is shipped".to_owned() },
+            None => self.waiting(&whole, "shipments".to_owned()),
+        };
+        self.settle(whole, state);
+    }
+
+    /// Whether every step that could ship something is skipped.
+    fn nothing_ships(&self) -> bool {
+        let shipping = self.flow.steps.iter().filter(|s| s.action.is_some_and(crate::Action::ships));
+        shipping.map(|s| StepKey::whole(s.name.clone())).all(|key| {
+            matches!(self.steps.get(&key), Some(StepState::Skipped { .. }))
+        })
+    }
+
+    fn items<'s>(&'s self, whole: &'s StepKey) -> impl Iterator<Item = &'s StepState> {
+        let of_step = move |key: &&StepKey| key.step == whole.step && key.item.is_some();
+        self.steps.iter().filter(move |(key, _)| of_step(key)).map(|(_, state)| state)
+    }
+
+    fn settle(&mut self, key: StepKey, state: StepState) {
+        self.steps.insert(key, state);
+    }
+
+    /// Where a step stands: what is done stays done, what is under way stays under way, the rest follows the flow.
+    fn state_of(&mut self, step: &Step, key: &StepKey) -> StepState {
+        if let Some(state) = self.known_state(key) {
+            return state;
+        }
+        if self.course != Course::Forward {
+            return StepState::Skipped { because: "the order is cancelled".to_owned() };
+        }
+        if let Some(on) = self.blocked(step) {
+            return self.waiting(key, on);
+        }
+        match self.condition(step.when.as_ref(), step, true) {
+            Some(true) => {}
+            Some(false) => {
+                let because = step.when.as_ref().map_or("", |when| when.text());
+                return StepState::Skipped { because: format!("not {because}") };
+            }
+            None => return self.waiting(key, "a condition that can't be reckoned".to_owned()),
+        }
+        if let Some(state) = self.gate(step, key) {
+            return state;
+        }
+        match step.action {
+            Some(_) if self.order.facts.order().is_some_and(|o| o.parts().test) => {
+                StepState::Skipped { because: "a test order".to_owned() }
+            }
+            Some(action) => {
+                let command =
+                    Command { order: self.order.key.clone(), step: key.clone(), action, template: step.template.clone() };
+                self.request(command, 1)
+            }
+            None => StepState::Done { result: StepResult::Passed },
+        }
+    }
+
+    /// What facts and the state before say of a step, whatever the flow says now.
+    fn known_state(&mut self, key: &StepKey) -> Option<StepState> {
+        let facts = &self.order.facts;
+        if let Some(result) = facts.result(key) {
+            return Some(StepState::Done { result: result.clone() });
+        }
+        let before = self.order.steps.get(key)?;
+        match before {
+            StepState::Requested { command, attempt, since } => {
+                let failed = facts.failed.get(key).filter(|told| told.as_of() >= *since);
+                if let Some(note) = failed.and_then(|told| told.current()) {
+                    let (failure, cause) = (note.failure.clone(), note.cause.clone());
+                    return Some(StepState::Failed { command: command.clone(), failure, cause });
+                }
+                let resend_at = later(*since, resend_pause(*attempt));
+                if resend_at > self.now {
+                    self.due.push(resend_at);
+                    return Some(before.clone());
+                }
+                Some(self.request(command.clone(), attempt.saturating_add(1)))
+            }
+            StepState::Done { result: StepResult::Passed } | StepState::Failed { .. } => Some(before.clone()),
+            StepState::Done { .. } | StepState::Waiting { .. } | StepState::Skipped { .. } => None,
+        }
+    }
+
+    fn request(&mut self, command: Command, attempt: u32) -> StepState {
+        self.commands.push(command.clone());
+        self.due.push(later(self.now, resend_pause(attempt)));
+        StepState::Requested { command, attempt, since: self.now }
+    }
+
+    /// The first step that must be settled before `step` and is not.
+    fn blocked(&self, step: &Step) -> Option<String> {
+        let open = |name: &&crate::StepName| {
+            let whole = StepKey::whole((*name).clone());
+            let mut states = self.items(&whole).chain(self.steps.get(&whole)).peekable();
+            states.peek().is_none() || states.any(|state| !state.is_settled())
+        };
+        step.needs.iter().find(open).map(ToString::to_string)
+    }
+
+    /// The state of a step that waits for its condition; `None` once that holds.
+    fn gate(&mut self, step: &Step, key: &StepKey) -> Option<StepState> {
+        let condition = step.wait_for.as_ref()?;
+        let decision = self.order.facts.decided.get(&step.name).and_then(|told| told.current());
+        if let Some(Decision { approved: false, by }) = decision {
+            self.course =
+                Course::Cancelling { because: format!("{} was refused by {by}", step.name), since: self.now };
+            return Some(StepState::Skipped { because: "refused".to_owned() });
+        }
+        match self.condition(Some(condition), step, false) {
+            Some(true) => None,
+            Some(false) | None => {
+                let state = self.waiting(key, condition.text().to_owned());
+                Some(self.remind(step, key, state))
+            }
+        }
+    }
+
+    fn condition(&mut self, condition: Option<&crate::language::Condition>, step: &Step, default: bool) -> Option<bool> {
+        let Some(condition) = condition else { return Some(default) };
+        match condition.holds(&self.vars, &step.name) {
+            Ok(holds) => Some(holds),
+            Err(error) => {
+                self.held = Some(error.to_string());
+                None
+            }
+        }
+    }
+
+    fn waiting(&self, key: &StepKey, on: String) -> StepState {
+        match self.order.steps.get(key) {
+            Some(StepState::Waiting { on: before, since, reminded }) if *before == on => {
+                StepState::Waiting { on, since: *since, reminded: *reminded }
+            }
+            _ => StepState::Waiting { on, since: self.now, reminded: None },
+        }
+    }
+
+    /// Reminds the customer once a step has waited for long.
+    fn remind(&mut self, step: &Step, key: &StepKey, state: StepState) -> StepState {
+        let StepState::Waiting { on, since, reminded } = state else { return state };
+        if let Some(patience) = step.give_up_after {
+            self.due.push(later(since, patience));
+        }
+        let Some(patience) = step.remind_after else { return StepState::Waiting { on, since, reminded } };
+        let remind_at = later(since, patience);
+        let Ok(name) = crate::StepName::parse(&format!("{}-reminder", key.step)) else {
+            return StepState::Waiting { on, since, reminded };
+        };
+        let reminder = StepKey::whole(name);
+        if reminded.is_none() && remind_at > self.now {
+            self.due.push(remind_at);
+            return StepState::Waiting { on, since, reminded };
+        }
+        let state = self.known_state(&reminder).unwrap_or_else(|| {
+            self.request(
+                Command {
+                    order: self.order.key.clone(),
+                    step: reminder.clone(),
+                    action: crate::Action::MailSend,
+                    template: Some("reminder".to_owned()),
+                },
+                1,
+            )
+        });
+        self.settle(reminder, state);
+        StepState::Waiting { on, since, reminded: Some(reminded.unwrap_or(self.now)) }
+    }
+
+    /// Cancels the order once a step has waited for too long.
+    fn give_up(&mut self) {
+        if self.course != Course::Forward {
+            return;
+        }
+        let too_long = self.flow.steps.iter().find(|step| {
+            let key = StepKey::whole(step.name.clone());
+            match (self.steps.get(&key), step.give_up_after, &step.wait_for) {
+                (Some(StepState::Waiting { on, since, .. }), Some(patience), Some(condition)) => {
+                    on == condition.text() && later(*since, patience) <= self.now
+                }
+                _ => false,
+            }
+        });
+        if let Some(step) = too_long {
+            self.course = Course::Cancelling { because: format!("{} waited for too long", step.name), since: self.now };
+        }
+    }
+
+    /// The way back: nothing new is begun, what is under way comes to its end, then the flow's `on_cancel` runs.
+    fn back(&mut self) {
+        for state in self.steps.values_mut() {
+            if matches!(state, StepState::Waiting { .. }) {
+                *state = StepState::Skipped { because: "the order is cancelled".to_owned() };
+            }
+        }
+        // A step requested just now was not begun yet.
+        let begun: Vec<StepKey> =
+            self.steps.iter().filter(|(_, s)| s.command().is_some()).map(|(key, _)| key.clone()).collect();
+        for key in begun {
+            if self.order.steps.get(&key).and_then(StepState::command).is_none() {
+                self.commands.retain(|command| command.step != key);
+                self.settle(key, StepState::Skipped { because: "the order is cancelled".to_owned() });
+            }
+        }
+        let busy = self.steps.values().any(|state| matches!(state, StepState::Requested { .. }));
+        for step in &self.flow.on_cancel {
+            let key = StepKey::whole(step.name.clone());
+            let state = match self.known_state(&key) {
+                Some(state) => state,
+                None if busy => self.waiting(&key, "commands under way".to_owned()),
+                None => self.undo(step, &key),
+            };
+            self.settle(key, state);
+        }
+    }
+
+    fn undo(&mut self, step: &Step, key: &StepKey) -> StepState {
+        let facts = &self.order.facts;
+        let pointless = match step.action {
+            Some(crate::Action::ErpCancel) => facts.sales_order_id().is_none(),
+            Some(crate::Action::ShopCancel) => matches!(facts.life(), OrderLife::Cancelled | OrderLife::Deleted),
+            Some(_) | None => false,
+        };
+        match step.action {
+            Some(action) if !pointless => {
+                let command =
+                    Command { order: self.order.key.clone(), step: key.clone(), action, template: step.template.clone() };
+                self.request(command, 1)
+            }
+            Some(_) | None => StepState::Skipped { because: "nothing to undo".to_owned() },
+        }
+    }
+
+    fn status(&self) -> OrderStatus {
+        let any = |test: fn(&StepState) -> bool| self.steps.values().any(test);
+        if self.held.is_some() {
+            return OrderStatus::Held;
+        }
+        if self.steps.is_empty() {
+            return OrderStatus::Incomplete;
+        }
+        if any(|s| matches!(s, StepState::Failed { .. })) {
+            return OrderStatus::Failed;
+        }
+        if any(|s| matches!(s, StepState::Requested { .. })) {
+            return OrderStatus::InWork;
+        }
+        if any(|s| matches!(s, StepState::Waiting { .. })) {
+            return OrderStatus::Waiting;
+        }
+        match self.course {
+            Course::Forward => OrderStatus::Completed,
+            Course::Cancelling { .. } => OrderStatus::Cancelled,
+        }
+    }
+
+    fn finish(self) -> Plan {
+        let status = self.status();
+        Plan {
+            status,
+            due_at: self.due.into_iter().min(),
+            steps: self.steps,
+            course: self.course,
+            commands: self.commands,
+            held: self.held,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a source told us and as of when: a value that can be merged in any order, any number of times.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The newest word on something. Merging keeps the newer one; two different words of the same instant are both kept,
+/// so that neither is swallowed: that is a contradiction until a newer word settles it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told<T: Ord> {
+    as_of: Timestamp,
+    values: BTreeSet<T>,
+}
+
+impl<T: Ord> Told<T> {
+    /// `value` was true at `as_of`.
+    pub fn new(as_of: Timestamp, value: T) -> Self {
+        Self { as_of, values: BTreeSet::from([value]) }
+    }
+
+    /// As of when, by the source's clock.
+    pub fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// The value; of contradicting ones the greatest, so that every reader sees the same.
+    pub fn current(&self) -> Option<&T> {
+        self.values.last()
+    }
+
+    /// Whether two different values are told for the same instant.
+    pub fn is_contradictory(&self) -> bool {
+        self.values.len() > 1
+    }
+
+    /// Takes in `value` as of `as_of`. Answers whether that changed anything.
+    pub fn hear(&mut self, as_of: Timestamp, value: T) -> bool {
+        match as_of.cmp(&self.as_of) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => self.values.insert(value),
+            std::cmp::Ordering::Greater => {
+                // Also with the same value: a word from between the two instants must not win later.
+                *self = Self::new(as_of, value);
+                true
+            }
+        }
+    }
+}
