@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The outside systems: one module each, the configuration that names them, and the registry that finds them.
+
+pub mod config;
+pub mod http;
+pub mod mail;
+pub mod proof;
+pub mod registry;
+pub mod secrets;
+pub mod shopify;
+pub mod weclapp;
+pub mod woocommerce;
+
+pub use config::Config;
+pub use proof::{Delivery, Proof, ProofError, Proven, Verified};
+pub use registry::{Gate, Registry, RegistryError};
+pub use secrets::{SecretBook, SecretRef};

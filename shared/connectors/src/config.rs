@@ -1,0 +1,228 @@
+//! `kontor.yaml`: shops, ERP, mail, alerts. Tenant-specific ids live here, never in code.
+
+use std::collections::BTreeMap;
+
+use kontor_domain::{PaymentTerms, ShopId};
+use kontor_flow::FlowName;
+use serde::{Deserialize, Serialize};
+
+use crate::secrets::SecretRef;
+
+/// The configuration of one Kontor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The connected shops.
+    pub shops: Vec<ShopConfig>,
+    /// The ERP.
+    pub erp: ErpConfig,
+    /// Mails to customers; none are sent without it.
+    #[serde(default)]
+    pub mail: Option<MailConfig>,
+}
+
+/// The kinds of shops there are connectors for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShopKind {
+    /// WooCommerce (REST API v3).
+    Woocommerce,
+    /// Shopify (Admin GraphQL API).
+    Shopify,
+}
+
+impl ShopKind {
+    /// The word in configuration and URLs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Woocommerce => "woocommerce",
+            Self::Shopify => "shopify",
+        }
+    }
+}
+
+/// One connected shop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShopConfig {
+    /// Its name here, part of every order's key: never change it.
+    pub id: ShopId,
+    /// What it is.
+    pub kind: ShopKind,
+    /// Its address, as in `https://shop.example`.
+    pub url: String,
+    /// The flow its orders take: the name of a file in the flows folder.
+    pub flow: FlowName,
+    /// What webhooks are signed with; two while a new one is rolled out.
+    pub webhook_secrets: Vec<SecretRef>,
+    /// Access to its API; without it the shop is only listened to.
+    #[serde(default)]
+    pub api: Option<ShopApi>,
+    /// The shop's code of a payment method, and when the merchant gets the money. Codes that are not listed are an error
+    /// that holds the order: guessing would ship unpaid goods.
+    pub payments: BTreeMap<String, PaymentTerms>,
+}
+
+/// Access to a shop's API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShopApi {
+    /// WooCommerce: the consumer key. Shopify: the Admin API access token.
+    pub key: SecretRef,
+    /// WooCommerce: the consumer secret. Shopify: not used.
+    #[serde(default)]
+    pub secret: Option<SecretRef>,
+}
+
+/// The ERP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErpConfig {
+    /// Its address up to the tenant, as in `https://tenant.weclapp.com`.
+    pub url: String,
+    /// The API token.
+    pub token: SecretRef,
+    /// The last part of the path its webhooks are sent to; they carry no signature.
+    #[serde(default)]
+    pub webhook_secrets: Vec<SecretRef>,
+    /// The sales channel whose prices include tax, as in `GROSS1`.
+    #[serde(default)]
+    pub gross_channel: Option<String>,
+    /// The sales channel whose prices are without tax, as in `NET1`.
+    #[serde(default)]
+    pub net_channel: Option<String>,
+    /// The id of the warehouse that ships.
+    #[serde(default)]
+    pub warehouse_id: Option<String>,
+    /// Payment method of the shop, `<shop>/<code>` or `<code>`, to the ERP's payment method id.
+    #[serde(default)]
+    pub payment_methods: BTreeMap<String, String>,
+    /// Shipping method of the shop, `<shop>/<code>` or `<code>`, to the ERP's shipment method id.
+    #[serde(default)]
+    pub shipping_methods: BTreeMap<String, String>,
+    /// Articles for what is no article in the shop.
+    pub articles: ErpArticles,
+    /// Tax by `<country>/<percent>` (`DE/19`) or `<percent>` (`19`) to the ERP's tax id; the ERP decides where none is given.
+    #[serde(default)]
+    pub taxes: BTreeMap<String, String>,
+}
+
+/// The ERP's article numbers for what is no article in the shop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErpArticles {
+    /// Carriage (an article of the type SHIPPING_COST).
+    pub shipping: String,
+    /// Surcharges and fees.
+    pub fee: String,
+    /// Discounts on the order as a whole, booked with a negative price.
+    pub discount: String,
+    /// The rounding difference.
+    pub rounding: String,
+    /// Gift cards sold, where the line has no SKU.
+    #[serde(default)]
+    pub gift_card: Option<String>,
+}
+
+/// Mails to customers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    /// From whom, as in `Kaffeehaus <bestellung@example.com>`.
+    pub from: String,
+    /// The language of customers whose language is not known or not spoken: `de` or `en`.
+    #[serde(default = "german")]
+    pub language: String,
+    /// The merchant's name under the mail.
+    pub signature: String,
+}
+
+fn german() -> String {
+    "de".to_owned()
+}
+
+/// Something wrong with `kontor.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct ConfigProblem {
+    /// Where: `kontor.yaml:12:5`, or the path of the value, `shops[0].url`.
+    pub place: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl Config {
+    /// Reads and checks `kontor.yaml`.
+    ///
+    /// # Errors
+    /// Every [`ConfigProblem`] there is, with its place.
+    pub fn parse(file: &str, yaml: &str) -> Result<Self, Vec<ConfigProblem>> {
+        let config: Self = serde_saphyr::from_str(yaml).map_err(|error| {
+            let place = error.location().map_or_else(
+                || file.to_owned(),
+                |at| format!("{file}:{}:{}", at.line(), at.column()),
+            );
+            vec![ConfigProblem { place, message: error.without_snippet().to_string() }]
+        })?;
+        let problems = config.problems();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// The shop of that id.
+    #[must_use]
+    pub fn shop(&self, id: &ShopId) -> Option<&ShopConfig> {
+        self.shops.iter().find(|shop| shop.id == *id)
+    }
+
+    /// Every secret the configuration names.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretRef> {
+        let shops = self.shops.iter().flat_map(|shop| {
+            let api = shop.api.iter().flat_map(|api| std::iter::once(&api.key).chain(&api.secret));
+            shop.webhook_secrets.iter().chain(api)
+        });
+        shops.chain(&self.erp.webhook_secrets).chain([&self.erp.token]).cloned().collect()
+    }
+
+    fn problems(&self) -> Vec<ConfigProblem> {
+        let mut found = Vec::new();
+        let mut say = |place: String, message: &str| found.push(ConfigProblem { place, message: message.to_owned() });
+        if self.shops.is_empty() {
+            say("shops".to_owned(), "no shop is connected; name at least one");
+        }
+        for (at, shop) in self.shops.iter().enumerate() {
+            let place = |field: &str| format!("shops[{at}].{field} ({})", shop.id);
+            if self.shops.iter().take(at).any(|other| other.id == shop.id) {
+                say(place("id"), "another shop has this id; ids are part of order keys and must differ");
+            }
+            if shop.webhook_secrets.is_empty() || shop.webhook_secrets.len() > 2 {
+                say(place("webhook_secrets"), "give one secret, or two while a new one is rolled out");
+            }
+            if shop.payments.is_empty() {
+                say(place("payments"), "no payment method is mapped, so every order would be held");
+            }
+            if shop.kind == ShopKind::Woocommerce && shop.api.as_ref().is_some_and(|api| api.secret.is_none()) {
+                say(place("api.secret"), "WooCommerce needs the consumer secret beside the consumer key");
+            }
+            if let Some(why) = bad_url(&shop.url) {
+                say(place("url"), why);
+            }
+        }
+        if let Some(why) = bad_url(&self.erp.url) {
+            say("erp.url".to_owned(), why);
+        }
+        found
+    }
+}
+
+/// What is wrong with the address of a system, if anything.
+fn bad_url(url: &str) -> Option<&'static str> {
+    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+    match reqwest::Url::parse(url) {
+        Err(_) => Some("this is no URL; write it like https://shop.example"),
+        Ok(parsed) if parsed.scheme() == "https" && parsed.has_host() => None,
+        Ok(_) if local.iter().any(|start| url.starts_with(start)) => None,
+        Ok(_) => Some("only https is allowed (http only to this machine)"),
+    }
+}

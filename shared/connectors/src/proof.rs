@@ -1,0 +1,130 @@
+//! Proving deliveries: constant time, over the raw bytes. Only a proof makes a [`Verified`], and only that can be read.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::HeaderMap;
+use jiff::Timestamp;
+use kontor_domain::ShopId;
+use kontor_flow::{Envelope, Payload};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::Sha256;
+
+/// One webhook request as it came in. It can't be read, only proven.
+#[derive(Debug)]
+pub struct Delivery {
+    headers: HeaderMap,
+    body: Bytes,
+    received_at: Timestamp,
+}
+
+impl Delivery {
+    /// A request as it came in: headers and raw body.
+    #[must_use]
+    pub fn new(headers: HeaderMap, body: Bytes, received_at: Timestamp) -> Self {
+        Self { headers, body, received_at }
+    }
+}
+
+/// A delivery whose proof was found good.
+#[derive(Debug)]
+pub struct Verified {
+    envelope: Envelope,
+}
+
+impl Verified {
+    /// The message for the events queue.
+    #[must_use]
+    pub fn into_envelope(self) -> Envelope {
+        self.envelope
+    }
+}
+
+/// What a delivery turned out to be.
+#[derive(Debug)]
+pub enum Proven {
+    /// An event of the shop, to be enqueued.
+    Event(Verified),
+    /// The shop's unsigned test call (WooCommerce sends one when a webhook is saved): answered with 200, nothing else.
+    Ping,
+}
+
+/// Why a delivery is not believed. Says nothing about secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// It has no signature.
+    #[error("the delivery is not signed")]
+    Missing,
+    /// Its signature is not one of ours, or its body was altered.
+    #[error("the signature of the delivery is wrong")]
+    Wrong,
+    /// It is signed, but says not what it is about.
+    #[error("the delivery names no topic")]
+    NoTopic,
+}
+
+/// How a shop signs: base64 of HMAC-SHA256 over the raw body, in a header. Two secrets allow rotation.
+#[derive(Debug)]
+pub struct Proof {
+    /// The shop.
+    pub shop: ShopId,
+    /// Header with the signature, in small letters.
+    pub signature_header: &'static str,
+    /// Header with the topic, in small letters.
+    pub topic_header: &'static str,
+    /// Headers worth keeping for the reader, in small letters. They are not covered by the signature.
+    pub kept_headers: &'static [&'static str],
+    /// The body of the unsigned test call starts with this, if the shop sends one.
+    pub ping_prefix: Option<&'static [u8]>,
+    /// The active secrets.
+    pub secrets: Vec<SecretString>,
+}
+
+impl Proof {
+    /// Proves a delivery.
+    ///
+    /// # Errors
+    /// [`ProofError`] if it is not signed, or not by one of the active secrets.
+    pub fn verify(&self, delivery: Delivery) -> Result<Proven, ProofError> {
+        let header = |name: &str| delivery.headers.get(name).and_then(|value| value.to_str().ok());
+        let Some(signature) = header(self.signature_header) else {
+            return match self.ping_prefix {
+                Some(prefix) if header(self.topic_header).is_none() && delivery.body.starts_with(prefix) => {
+                    Ok(Proven::Ping)
+                }
+                Some(_) | None => Err(ProofError::Missing),
+            };
+        };
+        let signature = STANDARD.decode(signature.trim()).map_err(|_| ProofError::Wrong)?;
+        if !self.is_signed(&delivery.body, &signature) {
+            return Err(ProofError::Wrong);
+        }
+        let topic = header(self.topic_header).filter(|t| !t.is_empty() && t.len() <= 100).ok_or(ProofError::NoTopic)?;
+        let kept = |name: &&str| header(name).map(|value| ((*name).to_owned(), value.chars().take(200).collect()));
+        let headers: BTreeMap<String, String> = self.kept_headers.iter().filter_map(kept).collect();
+        Ok(Proven::Event(Verified {
+            envelope: Envelope {
+                shop: self.shop.clone(),
+                topic: topic.to_owned(),
+                received_at: delivery.received_at,
+                headers,
+                body: Payload::pack(&delivery.body),
+            },
+        }))
+    }
+
+    /// Tries every secret, also after one fitted: the time tells nothing.
+    fn is_signed(&self, body: &[u8], signature: &[u8]) -> bool {
+        if body.is_empty() {
+            return false;
+        }
+        self.secrets.iter().fold(false, |found, secret| {
+            let fits = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
+                .is_ok_and(|mac| mac.chain_update(body).verify_slice(signature).is_ok());
+            found | fits
+        })
+    }
+}
