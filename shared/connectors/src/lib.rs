@@ -1,6 +1,7 @@
 //! The outside systems: one module each, the configuration that names them, and the registry that finds them.
 
 pub mod config;
+pub mod hint;
 pub mod http;
 pub mod mail;
 pub mod proof;
@@ -11,6 +12,7 @@ pub mod weclapp;
 pub mod woocommerce;
 
 pub use config::Config;
+pub use hint::{HintError, HintGate};
 pub use proof::{Delivery, Proof, ProofError, Proven, Verified};
 pub use registry::{Gate, Registry, RegistryError};
 pub use secrets::{SecretBook, SecretRef};

@@ -189,6 +189,9 @@ pub struct Command {
     /// The mail template, for [`Action::MailSend`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// Whether it undoes what a cancelled order left behind; everything else is withdrawn once an order is cancelled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo: bool,
 }
 
 impl Command {

@@ -137,6 +137,31 @@ pub enum StepResult {
     Withdrawn,
 }
 
+impl StepResult {
+    /// The result in words, for timelines: `invoice RE-1001`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let document = |what: &str, id: &DocumentId, number: &Option<DocumentNumber>| match number {
+            Some(number) => format!("{what} {number}"),
+            None => format!("{what} with id {id}"),
+        };
+        match self {
+            Self::Customer { id, number } => document("customer", id, number),
+            Self::SalesOrder { id, number, .. } => document("sales order", id, number),
+            Self::PaymentBooked { invoice: Some(id) } => format!("payment recorded on invoice with id {id}"),
+            Self::PaymentBooked { invoice: None } => "payment recorded".to_owned(),
+            Self::Shipment { id, number } => document("shipment", id, number),
+            Self::Invoice { id, number } => document("invoice", id, number),
+            Self::Told => "the shop knows".to_owned(),
+            Self::Mailed { message_id } if message_id.is_empty() => "there was no address to write to".to_owned(),
+            Self::Mailed { .. } => "mail handed over".to_owned(),
+            Self::Cancelled { outcome } => outcome.clone(),
+            Self::Passed => "let through".to_owned(),
+            Self::Withdrawn => "withdrawn before it began".to_owned(),
+        }
+    }
+}
+
 /// A finished command: its result, and what it cost.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finish {

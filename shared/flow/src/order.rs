@@ -59,6 +59,20 @@ impl StepState {
         matches!(self, Self::Done { .. } | Self::Skipped { .. })
     }
 
+    /// The state in words, to follow the step's name: `is requested`, `waits on order.paid`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Waiting { on, reminded: None, .. } => format!("waits on {on}"),
+            Self::Waiting { on, reminded: Some(_), .. } => format!("waits on {on}, reminded"),
+            Self::Requested { attempt: 1, .. } => "is requested".to_owned(),
+            Self::Requested { attempt, .. } => format!("is requested for the {attempt}. time"),
+            Self::Done { result } => format!("is done: {}", result.sentence()),
+            Self::Skipped { because } => format!("is skipped: {because}"),
+            Self::Failed { failure, cause, .. } => format!("failed ({failure}): {cause}"),
+        }
+    }
+
     /// The command it asked for, if it may still be carried out.
     #[must_use]
     pub fn command(&self) -> Option<&Command> {

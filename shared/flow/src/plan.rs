@@ -36,6 +36,18 @@ pub struct Plan {
     pub held: Option<String>,
 }
 
+impl Plan {
+    /// Whether carrying it out changes anything about `order`.
+    #[must_use]
+    pub fn changes(&self, order: &Order) -> bool {
+        self.steps != order.steps
+            || self.course != order.course
+            || self.status != order.status
+            || self.held != order.held
+            || self.due_at != order.due_at
+    }
+}
+
 /// Plans the next steps of `order` by `flow`. Planning twice at the same `now` changes nothing and sends nothing more.
 #[must_use]
 pub fn plan(order: &Order, flow: &Flow, now: Timestamp) -> Plan {
@@ -197,8 +209,7 @@ impl<'a> Planner<'a> {
                 StepState::Skipped { because: "a test order".to_owned() }
             }
             Some(action) => {
-                let command =
-                    Command { order: self.order.key.clone(), step: key.clone(), action, template: step.template.clone() };
+                let command = self.command(step, key, action, false);
                 self.request(command, 1)
             }
             None => StepState::Done { result: StepResult::Passed },
@@ -228,6 +239,16 @@ impl<'a> Planner<'a> {
             }
             StepState::Done { result: StepResult::Passed } | StepState::Failed { .. } => Some(before.clone()),
             StepState::Done { .. } | StepState::Waiting { .. } | StepState::Skipped { .. } => None,
+        }
+    }
+
+    fn command(&self, step: &Step, key: &StepKey, action: crate::Action, undo: bool) -> Command {
+        Command {
+            order: self.order.key.clone(),
+            step: key.clone(),
+            action,
+            template: step.template.clone(),
+            undo,
         }
     }
 
@@ -308,6 +329,7 @@ impl<'a> Planner<'a> {
                     step: reminder.clone(),
                     action: crate::Action::MailSend,
                     template: Some("reminder".to_owned()),
+                    undo: false,
                 },
                 1,
             )
@@ -372,8 +394,7 @@ impl<'a> Planner<'a> {
         };
         match step.action {
             Some(action) if !pointless => {
-                let command =
-                    Command { order: self.order.key.clone(), step: key.clone(), action, template: step.template.clone() };
+                let command = self.command(step, key, action, true);
                 self.request(command, 1)
             }
             Some(_) | None => StepState::Skipped { because: "nothing to undo".to_owned() },

@@ -1,1 +1,13 @@
-//! The engine.
+//! The engine: what the worker functions do with a message, over the ports alone.
+
+mod alerts;
+mod commands;
+mod events;
+mod overdue;
+mod verdict;
+
+pub use alerts::AlertDesk;
+pub use commands::{CommandDesk, Slip};
+pub use events::EventDesk;
+pub use overdue::{OverdueDesk, OverdueReport};
+pub use verdict::{DeskError, Parked, Verdict};

@@ -1,0 +1,198 @@
+//! `work-erp`, `work-shops`, `work-mail`: claims a command's lease, has the connector carry it out, keeps the result, reports it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{DeskError, Parked, Verdict};
+use crate::ports::{Claim, Connectors, Job, Leases, OrderReader, Outgoing, Owner, Past, Sender};
+use crate::remedy::chain;
+use crate::{
+    Address, Command, Course, Event, EventRecord, FailureClass, FailureId, FailureNote, Finish, Happened, Hint, Message,
+    Order, Queue, Remedy, StepState,
+};
+
+/// Attempts after which an outage is no passing one. With pauses of up to ten minutes that is about a day.
+const PATIENCE: u32 = 150;
+
+/// Works off a queue of commands.
+pub struct CommandDesk {
+    /// Reads orders.
+    pub reader: Arc<dyn OrderReader>,
+    /// Fences commands.
+    pub leases: Arc<dyn Leases>,
+    /// Finds connectors.
+    pub connectors: Arc<dyn Connectors>,
+    /// Reports results.
+    pub sender: Arc<dyn Sender>,
+    /// How long a worker may take for one command; longer than any connector waits for an answer.
+    pub lease: Duration,
+}
+
+/// A message as the queue handed it over.
+#[derive(Debug, Clone, Copy)]
+pub struct Slip<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// The message as text; the failure's id is reckoned from it.
+    pub raw: &'a str,
+    /// The queue.
+    pub queue: Queue,
+    /// How often it was taken out.
+    pub receives: u32,
+}
+
+impl CommandDesk {
+    /// Works off one message. `owner` is a new token for every call.
+    pub async fn handle(&self, slip: Slip<'_>, owner: &Owner, now: Timestamp) -> Verdict {
+        match slip.message {
+            Message::Command(command) => match self.command(command, slip, owner, now).await {
+                Ok(verdict) => verdict,
+                Err(error) => error.verdict(slip.receives, Some(&command.order)),
+            },
+            Message::Hint(hint) => match self.hint(hint, now).await {
+                Ok(()) => Verdict::Done,
+                Err(error) => error.verdict(slip.receives, None),
+            },
+            Message::Delivery(_) | Message::Happened(_) => DeskError::Misdirected.verdict(slip.receives, None),
+        }
+    }
+
+    async fn command(
+        &self,
+        command: &Command,
+        slip: Slip<'_>,
+        owner: &Owner,
+        now: Timestamp,
+    ) -> Result<Verdict, DeskError> {
+        let order = self.reader.load(&command.order).await?;
+        let order = order.ok_or_else(|| DeskError::Unknown { what: format!("the order {}", command.order) })?;
+        let wanted = order.steps.get(&command.step).and_then(StepState::command);
+        if wanted != Some(command) {
+            // Carried out already, or no longer wanted: a late or doubled message.
+            return Ok(Verdict::Done);
+        }
+        let until = now.saturating_add(self.lease).unwrap_or(Timestamp::MAX);
+        let (attempts, past) = match self.leases.claim(&command.id(), owner, now, until).await? {
+            Claim::Done { finish } => {
+                self.report(command, finish, now).await?;
+                return Ok(Verdict::Done);
+            }
+            Claim::Held { until } => {
+                let after = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                return Ok(Verdict::Again { attempts: slip.receives, after: Some(after) });
+            }
+            Claim::First if withdrawn(&order, command) => {
+                let finish = Finish { result: crate::StepResult::Withdrawn, calls: 0 };
+                return self.keep(command, owner, finish, now).await;
+            }
+            Claim::First => (0, Past::Clean),
+            Claim::Again { attempts } => (attempts, Past::Clean),
+            Claim::Unknown { attempts } => (attempts, Past::Unknown),
+        };
+        self.perform(&order, command, slip, owner, (attempts, past), now).await
+    }
+
+    async fn perform(
+        &self,
+        order: &Order,
+        command: &Command,
+        slip: Slip<'_>,
+        owner: &Owner,
+        (attempts, past): (u32, Past),
+        now: Timestamp,
+    ) -> Result<Verdict, DeskError> {
+        let result = match self.connectors.for_command(command) {
+            Some(connector) => {
+                connector.perform(Job { command, order, past, now }).await.map_err(DeskError::from)
+            }
+            None => Err(DeskError::Unknown { what: format!("how to carry out {} for {}", command.action, order.key.shop) }),
+        };
+        let error = match result {
+            Ok(finish) => return self.keep(command, owner, finish, now).await,
+            Err(error) => error,
+        };
+        let attempts = attempts.saturating_add(1);
+        // A command is often several calls, and an earlier one may have had its effect before a later one failed. So
+        // after any error the next attempt looks before it creates: one look-up more, and never a document more.
+        self.leases.release(&command.id(), owner, true).await?;
+        let verdict = match (error.remedy(), attempts >= PATIENCE) {
+            (Remedy::Retry { .. } | Remedy::Reconcile { .. }, true) => Verdict::Park(Parked {
+                class: FailureClass::Outage,
+                cause: chain(&error),
+                attempts,
+                order: Some(order.key.clone()),
+            }),
+            _ => error.verdict(attempts, Some(&order.key)),
+        };
+        match &verdict {
+            Verdict::Park(parked) => self.report_failure(command, slip, parked, now).await?,
+            Verdict::Again { .. } | Verdict::Done => {
+                tracing::info!(call = %command.id(), attempts, cause = %chain(&error), "command is to be tried again");
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// Keeps the result with the lease, then reports it. A lease lost in between was taken over by another worker, which
+    /// looks for our work before it does any: it will report.
+    async fn keep(
+        &self,
+        command: &Command,
+        owner: &Owner,
+        finish: Finish,
+        now: Timestamp,
+    ) -> Result<Verdict, DeskError> {
+        if self.leases.complete(&command.id(), owner, &finish, now).await? {
+            self.report(command, finish, now).await?;
+        } else {
+            tracing::warn!(call = %command.id(), "lease was lost while the command was carried out");
+        }
+        Ok(Verdict::Done)
+    }
+
+    async fn report(&self, command: &Command, finish: Finish, now: Timestamp) -> Result<(), DeskError> {
+        self.tell(command, Event::Finished { step: command.step.clone(), finish }, now).await
+    }
+
+    async fn report_failure(
+        &self,
+        command: &Command,
+        slip: Slip<'_>,
+        parked: &Parked,
+        now: Timestamp,
+    ) -> Result<(), DeskError> {
+        let failure = FailureId::of(slip.queue, slip.raw);
+        let note = FailureNote { failure, class: parked.class, cause: parked.cause.clone() };
+        self.tell(command, Event::Failed { step: command.step.clone(), note }, now).await
+    }
+
+    async fn tell(&self, command: &Command, event: Event, now: Timestamp) -> Result<(), DeskError> {
+        let happened =
+            Happened { order: command.order.clone(), events: vec![EventRecord { as_of: now, event }] };
+        self.enqueue(vec![happened]).await
+    }
+
+    async fn hint(&self, hint: &Hint, now: Timestamp) -> Result<(), DeskError> {
+        let connector = self.connectors.for_hint(hint);
+        let connector = connector.ok_or_else(|| DeskError::Unknown { what: format!("where to look up a {}", hint.entity) })?;
+        let news = connector.look_up(hint, now).await?;
+        self.enqueue(news).await
+    }
+
+    async fn enqueue(&self, news: Vec<Happened>) -> Result<(), DeskError> {
+        let messages = news.into_iter().map(|happened| Ok(Outgoing::now(Message::Happened(happened).encode()?)));
+        let messages = messages.collect::<Result<Vec<_>, DeskError>>()?;
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.sender.send(Address::Live(Queue::Events), messages).await?;
+        Ok(())
+    }
+}
+
+/// Whether the order was cancelled before this command was begun.
+fn withdrawn(order: &Order, command: &Command) -> bool {
+    matches!(order.course, Course::Cancelling { .. }) && !command.undo
+}

@@ -1,0 +1,191 @@
+//! `work-events`: reads deliveries, applies events, plans, stores, and only then sends what the plan asks for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kontor_domain::OrderKey;
+
+use super::{DeskError, Verdict};
+use crate::apply::apply;
+use crate::order::Cause;
+use crate::plan::{Plan, plan};
+use crate::ports::{FlowBook, Intake, OrderReader, OrderWriter, Outgoing, Sender, StoreError};
+use crate::{Address, Command, EventRecord, Flow, Happened, Message, Order, StepKey, StepState, TimelineEntry};
+
+/// How often a write is tried again at once when another was faster.
+const CONFLICTS: usize = 8;
+
+/// Works off the events queue.
+pub struct EventDesk {
+    /// Reads orders.
+    pub reader: Arc<dyn OrderReader>,
+    /// Writes orders.
+    pub writer: Arc<dyn OrderWriter>,
+    /// Knows the flows.
+    pub flows: Arc<dyn FlowBook>,
+    /// Reads deliveries.
+    pub intake: Arc<dyn Intake>,
+    /// Sends commands.
+    pub sender: Arc<dyn Sender>,
+}
+
+impl EventDesk {
+    /// Works off one message. `receives` counts how often it was taken out of the queue: more than once may mean that a
+    /// worker died between storing and sending, so commands under way are sent again (which the lease makes harmless).
+    pub async fn handle(&self, message: &Message, receives: u32, now: Timestamp) -> Verdict {
+        match self.work(message, receives, now).await {
+            Ok(()) => Verdict::Done,
+            Err((error, order)) => error.verdict(receives, order.as_ref()),
+        }
+    }
+
+    async fn work(
+        &self,
+        message: &Message,
+        receives: u32,
+        now: Timestamp,
+    ) -> Result<(), (DeskError, Option<OrderKey>)> {
+        let unplaced = |error: DeskError| (error, None);
+        let (news, cause) = match message {
+            Message::Delivery(envelope) => {
+                let news = self.intake.read(envelope).map_err(|e| unplaced(e.into()))?;
+                let digest = envelope.digest().map_err(|e| unplaced(e.into()))?;
+                (news, Cause::Delivery { digest, topic: envelope.topic.clone() })
+            }
+            Message::Happened(happened) => (vec![happened.clone()], Cause::Report),
+            Message::Command(_) | Message::Hint(_) => return Err(unplaced(DeskError::Misdirected)),
+        };
+        for Happened { order, events } in news {
+            let cause = decided_by(&events).unwrap_or_else(|| cause.clone());
+            let done = self.advance(&order, &events, &cause, receives > 1, now).await;
+            done.map_err(|error| (error, Some(order)))?;
+        }
+        Ok(())
+    }
+
+    /// Takes `events` into the order and does what follows. Without events: does what has become due. With `resend`,
+    /// commands under way are sent again even if nothing changed.
+    ///
+    /// # Errors
+    /// [`DeskError`]; nothing was sent that was not stored.
+    pub async fn advance(
+        &self,
+        key: &OrderKey,
+        events: &[EventRecord],
+        cause: &Cause,
+        resend: bool,
+        now: Timestamp,
+    ) -> Result<(), DeskError> {
+        for _ in 0..CONFLICTS {
+            let (before, flow) = self.load(key, now).await?;
+            let mut order = before.clone();
+            let news = events.iter().fold(false, |news, event| apply(&mut order.facts, event.clone()) | news);
+            let plan = plan(&order, &flow, now);
+            if !news && !plan.changes(&order) {
+                return if resend { self.send(under_way(&order.steps)).await } else { Ok(()) };
+            }
+            let (order, commands, entry) = carry_out(before, order, plan, events, cause, now);
+            match self.writer.store(&order, &entry).await {
+                Ok(()) => {
+                    let commands = if resend { under_way(&order.steps) } else { commands };
+                    return self.send(commands).await;
+                }
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(DeskError::Crowded { order: key.clone() })
+    }
+
+    async fn load(&self, key: &OrderKey, now: Timestamp) -> Result<(Order, Arc<Flow>), DeskError> {
+        match self.reader.load(key).await? {
+            Some(order) => {
+                let flow = self.flows.find(&order.flow).await?;
+                let flow = flow.ok_or_else(|| DeskError::FlowGone { flow: order.flow.clone() })?;
+                Ok((order, flow))
+            }
+            None => {
+                let flow = self.flows.current(&key.shop).await?;
+                let flow = flow.ok_or_else(|| DeskError::Unknown { what: format!("the shop {}", key.shop) })?;
+                Ok((Order::unheard_of(key.clone(), flow.id.clone(), now), flow))
+            }
+        }
+    }
+
+    async fn send(&self, commands: Vec<Command>) -> Result<(), DeskError> {
+        let mut by_queue: BTreeMap<Address, Vec<Outgoing>> = BTreeMap::new();
+        for command in commands {
+            let to = Address::Live(command.action.queue());
+            let body = Message::Command(command).encode()?;
+            by_queue.entry(to).or_default().push(Outgoing::now(body));
+        }
+        for (to, messages) in by_queue {
+            self.sender.send(to, messages).await?;
+        }
+        Ok(())
+    }
+}
+
+fn decided_by(events: &[EventRecord]) -> Option<Cause> {
+    events.iter().find_map(|record| match &record.event {
+        crate::Event::Decided { decision, .. } => Some(Cause::Operator { by: decision.by.clone() }),
+        crate::Event::Placed(_)
+        | crate::Event::Life(_)
+        | crate::Event::Paid(_)
+        | crate::Event::Refunded(_)
+        | crate::Event::Shipped(_)
+        | crate::Event::Finished { .. }
+        | crate::Event::Failed { .. } => None,
+    })
+}
+
+/// Commands that may not have been sent, or not carried out.
+fn under_way(steps: &BTreeMap<StepKey, StepState>) -> Vec<Command> {
+    let requested = steps.values().filter(|state| matches!(state, StepState::Requested { .. }));
+    requested.filter_map(StepState::command).cloned().collect()
+}
+
+/// The order after the plan, what is to be sent, and the entry in its timeline.
+fn carry_out(
+    before: Order,
+    mut order: Order,
+    plan: Plan,
+    events: &[EventRecord],
+    cause: &Cause,
+    now: Timestamp,
+) -> (Order, Vec<Command>, TimelineEntry) {
+    let entry = TimelineEntry {
+        version: before.version.saturating_add(1),
+        at: now,
+        cause: cause.clone(),
+        events: events.iter().map(|record| (record.event.word().to_owned(), record.as_of)).collect(),
+        changes: changes(&before, &plan),
+        commands: plan.commands.iter().map(Command::id).collect(),
+        status: plan.status,
+    };
+    order.version = entry.version;
+    order.updated_at = now;
+    order.steps = plan.steps;
+    order.course = plan.course;
+    order.status = plan.status;
+    order.held = plan.held;
+    order.due_at = plan.due_at;
+    (order, plan.commands, entry)
+}
+
+fn changes(before: &Order, plan: &Plan) -> Vec<String> {
+    let mut changes: Vec<String> = Vec::new();
+    for (key, state) in &plan.steps {
+        if before.steps.get(key) != Some(state) {
+            changes.push(format!("{key} {}", state.sentence()));
+        }
+    }
+    if let Some(why) = plan.held.as_ref().filter(|why| before.held.as_ref() != Some(why)) {
+        changes.push(format!("held: {why}"));
+    }
+    if let (crate::Course::Forward, crate::Course::Cancelling { because, .. }) = (&before.course, &plan.course) {
+        changes.push(format!("cancelled: {because}"));
+    }
+    changes
+}

@@ -1,0 +1,19 @@
+//! The clock and fresh tokens. Everything else takes them as arguments.
+
+use jiff::Timestamp;
+use kontor_flow::ports::Owner;
+use uuid::Uuid;
+
+/// Now, to the microsecond: finer than any outside system tells, and the same after storing.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+/// A new owner token for a lease or a lock.
+#[must_use]
+pub fn new_owner() -> Owner {
+    Owner(Uuid::new_v4().to_string())
+}

@@ -1,0 +1,135 @@
+//! Webhooks: prove, wrap, enqueue, answer. Nothing else: 2xx means stored durably.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use jiff::Timestamp;
+use kontor_connectors::{Delivery, Gate, HintError, HintGate, ProofError, Proven};
+use kontor_domain::ShopId;
+use kontor_flow::message::{LONGEST_BODY, MessageError};
+use kontor_flow::ports::{Outgoing, Sender};
+use kontor_flow::remedy::chain;
+use kontor_flow::{Address, Message, Queue};
+
+/// The longest hint that is read, in bytes.
+const LONGEST_HINT: usize = 64 * 1024;
+
+/// What the caller is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// Stored durably (or an unsigned test call, to which nothing has to be stored).
+    Accepted,
+    /// It is no notice, or names no topic.
+    BadRequest,
+    /// Not signed by a known shop. The same for an unknown shop and a wrong signature.
+    Unauthorized,
+    /// More than a queue takes.
+    TooLarge,
+    /// The queue is not there: try again.
+    Unavailable,
+}
+
+impl Reply {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Accepted => 200,
+            Self::BadRequest => 400,
+            Self::Unauthorized => 401,
+            Self::TooLarge => 413,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// The body: a sentence for whoever looks at the shop's log of webhooks.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::BadRequest => "this is no webhook that Kontor knows",
+            Self::Unauthorized => "the signature or the address of this webhook is wrong; compare its secret with Kontor's",
+            Self::TooLarge => "this delivery is larger than Kontor takes",
+            Self::Unavailable => "Kontor cannot store this delivery now; please send it again",
+        }
+    }
+}
+
+/// Takes a delivery for the shop named `shop` in the path.
+pub async fn receive(
+    gate: &Gate,
+    sender: &dyn Sender,
+    shop: &str,
+    headers: HeaderMap,
+    body: Bytes,
+    now: Timestamp,
+) -> Reply {
+    let reply = take(gate, sender, shop, headers, body, now).await;
+    metrics::counter!("deliveries", "status" => reply.status().to_string()).increment(1);
+    reply
+}
+
+async fn take(
+    gate: &Gate,
+    sender: &dyn Sender,
+    shop: &str,
+    headers: HeaderMap,
+    body: Bytes,
+    now: Timestamp,
+) -> Reply {
+    if body.len() > LONGEST_BODY {
+        return Reply::TooLarge;
+    }
+    let Some(proof) = ShopId::parse(shop).ok().and_then(|shop| gate.proof(&shop)) else {
+        tracing::warn!("delivery for an unknown shop is refused");
+        return Reply::Unauthorized;
+    };
+    let verified = match proof.verify(Delivery::new(headers, body, now)) {
+        Ok(Proven::Event(verified)) => verified,
+        Ok(Proven::Ping) => return Reply::Accepted,
+        Err(error @ (ProofError::Missing | ProofError::Wrong)) => {
+            tracing::warn!(shop = %proof.shop, cause = %error, "delivery is refused");
+            return Reply::Unauthorized;
+        }
+        Err(error @ ProofError::NoTopic) => {
+            tracing::warn!(shop = %proof.shop, cause = %error, "delivery is refused");
+            return Reply::BadRequest;
+        }
+    };
+    enqueue(sender, Queue::Events, &Message::Delivery(verified.into_envelope())).await
+}
+
+/// Takes a hint of the ERP, on a path that ends with `secret`.
+pub async fn receive_hint(gate: &HintGate, sender: &dyn Sender, secret: &str, body: &[u8]) -> Reply {
+    if body.len() > LONGEST_HINT {
+        return Reply::TooLarge;
+    }
+    match gate.read(secret, body) {
+        Ok(hint) => enqueue(sender, Queue::Erp, &Message::Hint(hint)).await,
+        Err(error @ HintError::Wrong) => {
+            tracing::warn!(cause = %error, "hint is refused");
+            Reply::Unauthorized
+        }
+        Err(error @ HintError::Unreadable(_)) => {
+            tracing::warn!(cause = %chain(&error), "hint is refused");
+            Reply::BadRequest
+        }
+    }
+}
+
+async fn enqueue(sender: &dyn Sender, queue: Queue, message: &Message) -> Reply {
+    let body = match message.encode() {
+        Ok(body) => body,
+        Err(MessageError::TooLong(_)) => return Reply::TooLarge,
+        Err(error) => {
+            tracing::error!(cause = %chain(&error), "delivery cannot be wrapped");
+            return Reply::Unavailable;
+        }
+    };
+    match sender.send(Address::Live(queue), vec![Outgoing::now(body)]).await {
+        Ok(()) => Reply::Accepted,
+        Err(error) => {
+            tracing::error!(queue = %queue, cause = %chain(&error), "delivery could not be stored");
+            Reply::Unavailable
+        }
+    }
+}
