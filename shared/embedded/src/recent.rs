@@ -1,0 +1,83 @@
+//! Orders written lately, kept in memory: an order is written and read about twenty times within seconds.
+//!
+//! Only the writing thread puts orders in, in the order of its commits, and never a reader: so what is in here is
+//! always what is in the table.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use kontor_domain::OrderKey;
+use kontor_flow::{Order, OrderStatus};
+
+use crate::errors::locked;
+
+/// Orders kept.
+const KEPT: usize = 2048;
+/// Orders longer than this, as JSON in bytes, are not kept.
+const LONGEST: usize = 48 * 1024;
+
+/// Orders written lately.
+#[derive(Default)]
+pub(crate) struct Recent(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    orders: HashMap<OrderKey, Arc<Order>>,
+    /// Every writing, oldest first; one that is not the order's last any more counts for nothing.
+    written: VecDeque<(OrderKey, u64)>,
+}
+
+impl Recent {
+    /// The copy to keep of an order of so many bytes; none if it is too long, or nothing more will come of it.
+    pub(crate) fn copy(order: &Order, bytes: usize) -> Option<Arc<Order>> {
+        let over = matches!(order.status, OrderStatus::Completed | OrderStatus::Cancelled);
+        (!over && bytes <= LONGEST).then(|| Arc::new(order.clone()))
+    }
+
+    /// The order, if it is kept.
+    pub(crate) fn get(&self, key: &OrderKey) -> Option<Order> {
+        let order = locked(&self.0).orders.get(key).cloned()?;
+        Some(Arc::unwrap_or_clone(order))
+    }
+
+    /// `key` was written; `order` is the copy to keep. To be called by the writing thread after the commit.
+    pub(crate) fn wrote(&self, key: OrderKey, order: Option<Arc<Order>>) {
+        let mut guard = locked(&self.0);
+        let kept = &mut *guard;
+        let Some(order) = order else {
+            kept.orders.remove(&key);
+            return;
+        };
+        kept.written.push_back((key.clone(), order.version));
+        kept.orders.insert(key, order);
+        while kept.orders.len() > KEPT || kept.written.len() > 8 * KEPT {
+            let Some((key, version)) = kept.written.pop_front() else { break };
+            if kept.orders.get(&key).is_some_and(|order| order.version == version) {
+                kept.orders.remove(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kontor_testkit::order::order;
+
+    #[test]
+    fn the_oldest_writings_make_room_and_the_newest_is_served() {
+        let recent = Recent::default();
+        for number in 0..KEPT + 10 {
+            let order = order(&format!("kaffee/{number}"));
+            recent.wrote(order.key.clone(), Recent::copy(&order, 100));
+        }
+        assert!(recent.get(&"kaffee/0".parse().unwrap()).is_none());
+        let mut last = recent.get(&format!("kaffee/{}", KEPT + 9).parse().unwrap()).unwrap();
+        last.version += 1;
+        recent.wrote(last.key.clone(), Recent::copy(&last, 100));
+        assert_eq!(recent.get(&last.key).unwrap().version, last.version);
+        recent.wrote(last.key.clone(), None);
+        assert!(recent.get(&last.key).is_none());
+        assert!(locked(&recent.0).orders.len() <= KEPT);
+    }
+}

@@ -1,0 +1,256 @@
+//! The one thread that writes: it takes the transactions of all callers that wait and commits them with one fsync.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use kontor_flow::ports::StoreError;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::errors::{locked, sqlite, unavailable};
+
+/// Transactions that may wait before callers are held back.
+const WAITING: usize = 4096;
+/// Transactions in one commit.
+const TOGETHER: usize = 1024;
+
+/// Something that is written with the next commit, and that nobody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// The message is done.
+    Delete {
+        /// Which.
+        id: i64,
+    },
+    /// The message was taken or delayed.
+    Count {
+        /// Which.
+        id: i64,
+        /// Not to be seen before, where that is to outlive the process.
+        visible_at: Option<i64>,
+        /// How often it was taken.
+        receives: u32,
+        /// How often of these ended neither in a delete nor in a delay.
+        strikes: u32,
+    },
+}
+
+/// The writing thread, as its callers see it. Dropping it finishes what was begun.
+pub(crate) struct Writer {
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    late: Arc<Mutex<Vec<Late>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread on `db`. It keeps `lock` until it has written everything.
+    pub(crate) fn start(db: Connection, lock: File) -> std::io::Result<Self> {
+        let (jobs, inbox) = mpsc::channel(WAITING);
+        let late = Arc::new(Mutex::new(Vec::new()));
+        let lates = Arc::clone(&late);
+        let work = move || {
+            write_all(&db, inbox, &lates);
+            drop(db);
+            drop(lock);
+        };
+        let thread = std::thread::Builder::new().name("kontor-writer".to_owned()).spawn(work)?;
+        Ok(Self { jobs: Some(jobs), late, thread: Some(thread) })
+    }
+
+    /// Does `work` in a transaction and returns once it is on the disk, or was not done at all. `settle` hears the
+    /// outcome on the writing thread, in the order of the commits, before anybody else does.
+    pub(crate) async fn write<T, U, W, S>(
+        &self,
+        call: &'static str,
+        work: W,
+        settle: S,
+    ) -> Result<U, StoreError>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        S: FnOnce(Result<T, StoreError>) -> Result<U, StoreError> + Send + 'static,
+    {
+        let gone = || unavailable(call, "the writing thread has ended");
+        let (reply, answer) = oneshot::channel();
+        let job = Transaction { call, work: Some(work), done: None, settle, reply };
+        self.jobs.as_ref().ok_or_else(gone)?.send(Box::new(job)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Writes these with the next commit.
+    pub(crate) fn write_late(&self, items: impl IntoIterator<Item = Late>) {
+        let first = {
+            let mut late = locked(&self.late);
+            let first = late.is_empty();
+            late.extend(items);
+            first && !late.is_empty()
+        };
+        // A full channel means that a commit is coming anyway; a closed one that the process ends.
+        if first && self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(Box::new(Nudge)).is_err()) {
+            tracing::debug!("the next commit takes the late writes along");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writing thread had panicked");
+        }
+    }
+}
+
+trait Job: Send {
+    /// Does the work. `false` if its changes are to be taken back.
+    fn run(&mut self, db: &Connection) -> bool;
+    /// Tells the caller, after the commit: `broken` is why nothing of the batch is on the disk.
+    fn answer(self: Box<Self>, broken: Option<&str>);
+}
+
+struct Transaction<T, U, W, S> {
+    call: &'static str,
+    work: Option<W>,
+    done: Option<Result<T, StoreError>>,
+    settle: S,
+    reply: oneshot::Sender<Result<U, StoreError>>,
+}
+
+impl<T, U, W, S> Job for Transaction<T, U, W, S>
+where
+    T: Send,
+    U: Send,
+    W: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+    S: FnOnce(Result<T, StoreError>) -> Result<U, StoreError> + Send,
+{
+    fn run(&mut self, db: &Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        let done = work(db);
+        let good = done.is_ok();
+        self.done = Some(done);
+        good
+    }
+
+    fn answer(self: Box<Self>, broken: Option<&str>) {
+        let Self { call, done, settle, reply, .. } = *self;
+        let outcome = match (done, broken) {
+            (Some(Ok(_)) | None, Some(why)) => Err(unavailable(call, why.to_owned())),
+            (Some(done), _) => done,
+            (None, None) => Err(unavailable(call, "the transaction panicked and was taken back")),
+        };
+        if reply.send(settle(outcome)).is_err() {
+            tracing::debug!(call, "the caller did not wait for its answer");
+        }
+    }
+}
+
+struct Nudge;
+
+impl Job for Nudge {
+    fn run(&mut self, _: &Connection) -> bool {
+        true
+    }
+    fn answer(self: Box<Self>, _: Option<&str>) {}
+}
+
+fn write_all(db: &Connection, mut inbox: mpsc::Receiver<Box<dyn Job>>, late: &Mutex<Vec<Late>>) {
+    let mut batch = Vec::with_capacity(TOGETHER);
+    while inbox.blocking_recv_many(&mut batch, TOGETHER) > 0 {
+        commit(db, &mut batch, late);
+    }
+    // What was told late after the last job.
+    commit(db, &mut batch, late);
+}
+
+fn commit(db: &Connection, batch: &mut Vec<Box<dyn Job>>, late: &Mutex<Vec<Late>>) {
+    let mut lates = std::mem::take(&mut *locked(late));
+    if batch.is_empty() && lates.is_empty() {
+        return;
+    }
+    let outcome = in_one_transaction(db, batch, &lates);
+    if !matches!(outcome, Ok(true)) {
+        // Not written: once more with the next commit, before what came since.
+        let mut late = locked(late);
+        lates.append(&mut late);
+        *late = lates;
+    }
+    let broken = outcome.err().map(|error| error.to_string());
+    if let Some(error) = &broken {
+        tracing::error!(error, transactions = batch.len(), "a commit failed, nothing of it is stored");
+    }
+    for job in batch.drain(..) {
+        if catch_unwind(AssertUnwindSafe(|| job.answer(broken.as_deref()))).is_err() {
+            tracing::error!("settling a transaction panicked; its caller is told that nothing answered");
+        }
+    }
+}
+
+/// Whether the late writes are among what is on the disk now.
+fn in_one_transaction(db: &Connection, batch: &mut [Box<dyn Job>], late: &[Late]) -> rusqlite::Result<bool> {
+    run(db, "BEGIN IMMEDIATE")?;
+    let done = work_off(db, batch, late).and_then(|late| run(db, "COMMIT").map(|()| late));
+    if done.is_err() && !db.is_autocommit() {
+        run(db, "ROLLBACK")?;
+    }
+    done
+}
+
+fn work_off(db: &Connection, batch: &mut [Box<dyn Job>], late: &[Late]) -> rusqlite::Result<bool> {
+    let late = in_savepoint(db, || {
+        write_late(db, late)
+            .inspect_err(|error| {
+                tracing::error!(%error, "late writes failed, they are tried again with the next commit");
+            })
+            .is_ok()
+    })?;
+    for job in batch {
+        in_savepoint(db, || job.run(db))?;
+    }
+    Ok(late)
+}
+
+/// Keeps what `work` did if it says so. A panic in it is its own affair.
+fn in_savepoint(db: &Connection, work: impl FnOnce() -> bool) -> rusqlite::Result<bool> {
+    run(db, "SAVEPOINT job")?;
+    let good = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        tracing::error!("a transaction panicked, it is taken back");
+        false
+    });
+    if !good {
+        if db.is_autocommit() {
+            // SQLite gave the whole transaction up (disk full, I/O error): everybody before this one has lost, too.
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT),
+                Some("SQLite took the whole transaction back".to_owned()),
+            ));
+        }
+        run(db, "ROLLBACK TO job")?;
+    }
+    run(db, "RELEASE job")?;
+    Ok(good)
+}
+
+fn write_late(db: &Connection, late: &[Late]) -> Result<(), StoreError> {
+    let broken = sqlite("write late");
+    for item in late {
+        match *item {
+            Late::Delete { id } => db.prepare_cached("DELETE FROM messages WHERE id = ?1").and_then(|mut s| s.execute([id])),
+            Late::Count { id, visible_at, receives, strikes } => db
+                .prepare_cached(
+                    "UPDATE messages SET visible_at = coalesce(?2, visible_at), receives = ?3, strikes = ?4 WHERE id = ?1",
+                )
+                .and_then(|mut s| s.execute((id, visible_at, receives, strikes))),
+        }
+        .map_err(broken)?;
+    }
+    Ok(())
+}
+
+fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(sql)?.execute([]).map(|_| ())
+}
