@@ -58,9 +58,13 @@ pub fn plan(order: &Order, flow: &Flow, now: Timestamp) -> Plan {
     if order.facts.order().is_none() {
         return planner.incomplete();
     }
+    let forward = planner.course == Course::Forward;
     planner.forward();
     planner.give_up();
     if planner.course != Course::Forward {
+        if forward {
+            planner.turn();
+        }
         planner.back();
     }
     planner.finish()
@@ -128,7 +132,8 @@ impl<'a> Planner<'a> {
         if patience > self.now {
             self.due.push(patience);
         } else {
-            self.held = Some("something is known of the order, but the shop never told the order itself".to_owned());
+            self.held =
+                Some("something is known of the order, but the shop never told the order itself".to_owned());
         }
         self.finish()
     }
@@ -168,9 +173,9 @@ impl<'a> Planner<'a> {
     /// Whether every step that could ship something is skipped.
     fn nothing_ships(&self) -> bool {
         let shipping = self.flow.steps.iter().filter(|s| s.action.is_some_and(crate::Action::ships));
-        shipping.map(|s| StepKey::whole(s.name.clone())).all(|key| {
-            matches!(self.steps.get(&key), Some(StepState::Skipped { .. }))
-        })
+        shipping
+            .map(|s| StepKey::whole(s.name.clone()))
+            .all(|key| matches!(self.steps.get(&key), Some(StepState::Skipped { .. })))
     }
 
     fn items<'s>(&'s self, whole: &'s StepKey) -> impl Iterator<Item = &'s StepState> {
@@ -286,7 +291,12 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn condition(&mut self, condition: Option<&crate::language::Condition>, step: &Step, default: bool) -> Option<bool> {
+    fn condition(
+        &mut self,
+        condition: Option<&crate::language::Condition>,
+        step: &Step,
+        default: bool,
+    ) -> Option<bool> {
         let Some(condition) = condition else { return Some(default) };
         match condition.holds(&self.vars, &step.name) {
             Ok(holds) => Some(holds),
@@ -353,8 +363,19 @@ impl<'a> Planner<'a> {
             }
         });
         if let Some(step) = too_long {
-            self.course = Course::Cancelling { because: format!("{} waited for too long", step.name), since: self.now };
+            self.course =
+                Course::Cancelling { because: format!("{} waited for too long", step.name), since: self.now };
         }
+    }
+
+    /// The course turned on the way (a refusal, a wait that was too long): what was planned by the old course is planned
+    /// anew, so that nothing is begun that is undone at once, and planning again finds the same.
+    fn turn(&mut self) {
+        self.steps.clear();
+        self.commands.clear();
+        self.due.clear();
+        self.held = None;
+        self.forward();
     }
 
     /// The way back: nothing new is begun, what is under way comes to its end, then the flow's `on_cancel` runs.
@@ -362,15 +383,6 @@ impl<'a> Planner<'a> {
         for state in self.steps.values_mut() {
             if matches!(state, StepState::Waiting { .. }) {
                 *state = StepState::Skipped { because: "the order is cancelled".to_owned() };
-            }
-        }
-        // A step requested just now was not begun yet.
-        let begun: Vec<StepKey> =
-            self.steps.iter().filter(|(_, s)| s.command().is_some()).map(|(key, _)| key.clone()).collect();
-        for key in begun {
-            if self.order.steps.get(&key).and_then(StepState::command).is_none() {
-                self.commands.retain(|command| command.step != key);
-                self.settle(key, StepState::Skipped { because: "the order is cancelled".to_owned() });
             }
         }
         let busy = self.steps.values().any(|state| matches!(state, StepState::Requested { .. }));
@@ -389,7 +401,9 @@ impl<'a> Planner<'a> {
         let facts = &self.order.facts;
         let pointless = match step.action {
             Some(crate::Action::ErpCancel) => facts.sales_order_id().is_none(),
-            Some(crate::Action::ShopCancel) => matches!(facts.life(), OrderLife::Cancelled | OrderLife::Deleted),
+            Some(crate::Action::ShopCancel) => {
+                matches!(facts.life(), OrderLife::Cancelled | OrderLife::Deleted)
+            }
             Some(_) | None => false,
         };
         match step.action {
