@@ -8,7 +8,7 @@ use cel::parser::Parser;
 use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
 use super::typecheck::{self, Clause};
-use super::vars::{Scope, Vars};
+use super::vars::{Pattern, Scope, Vars};
 use crate::StepName;
 
 /// The longest condition, in characters. What is longer belongs into two steps.
@@ -34,6 +34,7 @@ pub struct ConditionError {
 pub struct Condition {
     text: String,
     expr: IdedExpr,
+    patterns: Vec<Pattern>,
 }
 
 /// What is wrong with the text of a condition, and at which character of it.
@@ -54,11 +55,10 @@ impl Condition {
         let parser = Parser::new().max_recursion_depth(64).error_recovery_limit(4);
         let (mut expr, places) =
             parser.parse_with_source_info(&flat).map_err(|errors| vec![syntax(&flat, &errors)])?;
-        let faults = typecheck::check(&mut expr, clause);
-        if faults.is_empty() {
-            return Ok(Self { text: flat, expr });
+        match typecheck::check(&mut expr, clause) {
+            Ok(patterns) => Ok(Self { text: flat, expr, patterns }),
+            Err(faults) => Err(faults.into_iter().map(|fault| located(&places, fault)).collect()),
         }
-        Err(faults.into_iter().map(|fault| located(&places, fault)).collect())
     }
 
     /// The condition as written.
@@ -74,7 +74,7 @@ impl Condition {
     pub fn holds(&self, vars: &Vars<'_>, step: &StepName) -> Result<bool, ConditionError> {
         let fail = |why: &str| ConditionError { condition: self.text.clone(), why: why.to_owned() };
         let Some(placed) = vars.placed() else { return Err(fail("the order is not known yet")) };
-        let scope = Scope { vars, placed, step };
+        let scope = Scope { vars, placed, step, patterns: &self.patterns };
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.set_variable_resolver(&scope);
         match Value::resolve_val(&self.expr, &context) {

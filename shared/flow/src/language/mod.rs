@@ -6,6 +6,7 @@ mod check;
 mod condition;
 mod draw;
 mod fit;
+mod functions;
 mod problem;
 mod read;
 mod typecheck;

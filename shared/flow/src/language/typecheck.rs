@@ -3,10 +3,10 @@
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, SelectExpr, operators};
 
-use super::fit::{literal_text, present, widen};
+use super::fit::{present, widen};
 use super::problem::suggestion;
 use super::types::Type;
-use super::vars::{LINE_FIELDS, VARIABLES, Variable};
+use super::vars::{LINE_FIELDS, Pattern, VARIABLES, Variable};
 
 /// What is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,49 +26,37 @@ pub(super) enum Clause {
     Await,
 }
 
-/// The functions of the language that are called as `f(x)`.
-const FUNCTIONS: &[&str] = &["size", "has", "double", "int", "string", "matches"];
-
-/// Those that are called as `x.f(y)`.
-const METHODS: &[&str] = &[
-    "size",
-    "startsWith",
-    "endsWith",
-    "contains",
-    "matches",
-    "exists",
-    "all",
-    "exists_one",
-    "filter",
-    "map",
-];
-
-/// Checks `expr` and makes it fit. Answers what is wrong with it; nothing if it says true or false in the end.
-pub(super) fn check(expr: &mut IdedExpr, clause: Clause) -> Vec<Fault> {
-    let mut checker = Checker { clause, names: Vec::new(), faults: Vec::new() };
+/// Checks that `expr` says true or false in the end, and makes it fit. Answers the patterns it goes by.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check(expr: &mut IdedExpr, clause: Clause) -> Result<Vec<Pattern>, Vec<Fault>> {
+    let mut checker = Checker { clause, names: Vec::new(), faults: Vec::new(), patterns: Vec::new() };
     let found = checker.expr(expr, 0);
     if !found.is_bool() {
         checker.fault(expr, format!("a condition is true or false, this is {found}"), None);
     }
-    checker.faults
+    if checker.faults.is_empty() { Ok(checker.patterns) } else { Err(checker.faults) }
 }
 
 /// How deep an expression may be nested. `&&` and `||` chains are balanced by the parser and cost little.
 const DEPTH: usize = 40;
 
-struct Checker {
+pub(super) struct Checker {
     clause: Clause,
     /// The names macros bring in, innermost last.
     names: Vec<(String, Type)>,
     faults: Vec<Fault>,
+    /// Those that `matches` is called with, to be named `@pattern0` and so on.
+    pub(super) patterns: Vec<Pattern>,
 }
 
 impl Checker {
-    fn fault(&mut self, at: &IdedExpr, message: impl Into<String>, help: Option<String>) -> Type {
+    pub(super) fn fault(&mut self, at: &IdedExpr, message: impl Into<String>, help: Option<String>) -> Type {
         self.fault_at(at.id, message, help)
     }
 
-    fn fault_at(&mut self, node: u64, message: impl Into<String>, help: Option<String>) -> Type {
+    pub(super) fn fault_at(&mut self, node: u64, message: impl Into<String>, help: Option<String>) -> Type {
         self.faults.push(Fault { node, message: message.into(), help });
         Type::Unknown
     }
@@ -342,86 +330,6 @@ impl Checker {
             both = with;
         }
         both
-    }
-
-    fn function(&mut self, id: u64, call: &CallExpr, args: &[Type]) -> Type {
-        match (call.func_name.as_str(), args) {
-            ("size", [of]) => self.size(id, *of),
-            ("double" | "int", [of]) if of.is_number() || of.is_text() => match call.func_name.as_str() {
-                "int" => Type::Int,
-                _ => Type::Double,
-            },
-            ("string", [of]) if of.is_number() || of.is_text() || of.is_bool() => Type::Text,
-            ("matches", [text, pattern]) if text.is_text() && pattern.is_text() => {
-                self.pattern(call.args.last());
-                Type::Bool
-            }
-            (name, _) if FUNCTIONS.contains(&name) => {
-                self.fault_at(id, format!("`{name}` is not used like that"), None)
-            }
-            (name, _) if METHODS.contains(&name) => {
-                let help = format!("write it behind a dot, as in x.{name}(…)");
-                self.fault_at(id, format!("`{name}` is not used like that"), Some(help))
-            }
-            (name, _) => {
-                self.fault_at(id, format!("unknown function {name:?}"), Some(suggestion(name, FUNCTIONS)))
-            }
-        }
-    }
-
-    fn method(&mut self, id: u64, call: &CallExpr, target: Type, args: &[Type]) -> Type {
-        match (call.func_name.as_str(), args) {
-            ("size", []) => self.size(id, target),
-            ("startsWith" | "endsWith" | "contains", [arg]) if target.is_text() && arg.is_text() => {
-                Type::Bool
-            }
-            ("matches", [arg]) if target.is_text() && arg.is_text() => {
-                self.pattern(call.args.first());
-                Type::Bool
-            }
-            ("contains", [_]) if matches!(target, Type::List(_)) => {
-                self.fault_at(id, "`contains` is for texts", Some("of a list, write: x in list".to_owned()))
-            }
-            (name, _) if METHODS.contains(&name) => {
-                let help = match name {
-                    "exists" | "all" | "exists_one" | "filter" | "map" => {
-                        format!("write it as in lines.{name}(line, …)")
-                    }
-                    _ => format!("write it as in customer.group.{name}(\"B\")"),
-                };
-                self.fault_at(id, format!("`{name}` is not used like that on {target}"), Some(help))
-            }
-            (name, _) => {
-                self.fault_at(id, format!("unknown function {name:?}"), Some(suggestion(name, METHODS)))
-            }
-        }
-    }
-
-    fn size(&mut self, id: u64, of: Type) -> Type {
-        match of {
-            Type::Text | Type::Word(_) | Type::List(_) | Type::Unknown => Type::Int,
-            Type::Bool | Type::Int | Type::Double | Type::Line => {
-                self.fault_at(id, format!("{of} has no size"), None)
-            }
-        }
-    }
-
-    /// A pattern that stands there as text must be one.
-    fn pattern(&mut self, arg: Option<&IdedExpr>) {
-        let Some(arg) = arg else { return };
-        let Expr::Literal(LiteralValue::String(text)) = &arg.expr else {
-            self.fault(arg, "the pattern of `matches` must be a plain text", None);
-            return;
-        };
-        let probe = CallExpr {
-            func_name: "matches".to_owned(),
-            target: None,
-            args: vec![literal_text(arg.id, ""), literal_text(arg.id, text.inner())],
-        };
-        let probe = IdedExpr { id: arg.id, expr: Expr::Call(probe) };
-        if cel::Value::resolve(&probe, &cel::Context::default()).is_err() {
-            self.fault(arg, format!("{:?} is no pattern (regular expression)", text.inner()), None);
-        }
     }
 
     /// What `exists`, `all`, `exists_one`, `filter` and `map` were made into by the parser.

@@ -1,14 +1,17 @@
 //! The variables of a condition: which there are, of which type, and where their values come from.
 
 use cel::ExecutionError;
-use cel::common::traits::Indexer;
-use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelString, MAP_TYPE, Type as CelType};
+use cel::common::traits::{Container, Indexer};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelString, LIST_TYPE, MAP_TYPE, Type as CelType,
+};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use jiff::Timestamp;
 use kontor_domain::{
     Currency, Line, LineKind, OrderDraft, PaymentSource, PaymentTerms, PlacedOrder, TaxMode,
 };
+use regex::Regex;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
@@ -93,6 +96,7 @@ pub(super) struct Scope<'a> {
     pub(super) vars: &'a Vars<'a>,
     pub(super) placed: &'a PlacedOrder,
     pub(super) step: &'a StepName,
+    pub(super) patterns: &'a [Pattern],
 }
 
 impl VariableResolver for Scope<'_> {
@@ -105,6 +109,9 @@ impl VariableResolver for Scope<'_> {
         }
         if let Some(field) = variable.strip_prefix("payment.") {
             return self.payment(field);
+        }
+        if let Some(number) = variable.strip_prefix(PATTERN) {
+            return self.patterns.get(number.parse::<usize>().ok()?).map(|pattern| CowVal::Borrowed(pattern));
         }
         match variable {
             "lines" => {
@@ -217,6 +224,40 @@ fn number<'b>(value: Decimal) -> Option<CowVal<'b, 'b>> {
 
 fn list<'b>(items: impl Iterator<Item = Box<dyn Val + 'b>>) -> CowVal<'b, 'b> {
     CowVal::owned(CelList::from(items.collect::<Vec<_>>()))
+}
+
+/// What patterns are called within an expression; nobody can write such a name.
+pub(super) const PATTERN: &str = "@pattern";
+
+/// A regular expression as a value: what it matches is `in` it.
+#[derive(Debug)]
+pub(super) struct Pattern(pub(super) Regex);
+
+impl Val for Pattern {
+    fn get_type(&self) -> &CelType {
+        &LIST_TYPE
+    }
+
+    fn cel_type() -> &'static CelType {
+        &LIST_TYPE
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        Some(self)
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+    where
+        Self: 'v,
+    {
+        Box::new(Self(self.0.clone()))
+    }
+}
+
+impl Container for Pattern {
+    fn contains(&self, value: &dyn Val) -> Result<bool, ExecutionError> {
+        Ok(value.downcast_ref::<CelString>().is_some_and(|text| self.0.is_match(text.inner())))
+    }
 }
 
 /// A line of the order; its fields are read when asked for.

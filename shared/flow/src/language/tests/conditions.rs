@@ -162,6 +162,21 @@ fn numbers_of_both_kinds_go_together() {
 }
 
 #[test]
+fn patterns_match_parts_of_texts() {
+    let order = plain();
+    holds(
+        &order,
+        "customer.group.matches('^B2[BC]$') && matches(order.number, '[0-9]{4}') && !shop.id.matches('^de')",
+    );
+    holds(
+        &order,
+        "customer.tags.exists(tag, tag.matches('v.p')) && !lines.all(line, line.sku.matches('1$'))",
+    );
+    assert!(Condition::parse("shop.id.matches('((a{200}){200}){200}')", Clause::When).is_err(), "too large");
+    assert!(Condition::parse("shop.id.matches(customer.group)", Clause::When).is_err(), "not a plain text");
+}
+
+#[test]
 fn approval_is_about_this_very_step() {
     let mut order = plain();
     assert_eq!(says(&order, "approved"), Ok(false));

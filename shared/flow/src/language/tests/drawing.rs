@@ -161,6 +161,62 @@ fn drawn_well(flow: &Flow, svg: &str) {
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
 }
 
+/// Points along the arrows of a drawing, close together.
+fn points(svg: &str) -> Vec<[i64; 2]> {
+    let mut points = Vec::new();
+    for line in svg.lines().filter(|line| line.starts_with("<path class=\"arrow")) {
+        let from = line.find(" d=\"").unwrap() + 4;
+        let path = line[from..].split('"').next().unwrap().replace(['M', 'L'], "\n").replace('C', "\nC");
+        let mut at = [0, 0];
+        for part in path.lines().filter(|part| !part.is_empty()) {
+            let numbers: Vec<i64> =
+                part.trim_start_matches('C').split(' ').map(|n| n.parse().unwrap()).collect();
+            let end = [numbers[numbers.len() - 2], numbers[numbers.len() - 1]];
+            let bends = if part.starts_with('C') {
+                [[numbers[0], numbers[1]], [numbers[2], numbers[3]]]
+            } else if at == [0, 0] {
+                [end, end]
+            } else {
+                [at, end]
+            };
+            let start = if at == [0, 0] { end } else { at };
+            for t in 0..=40 {
+                let u = 40 - t;
+                let reckon = |i: usize| {
+                    (u * u * u * start[i]
+                        + 3 * u * u * t * bends[0][i]
+                        + 3 * u * t * t * bends[1][i]
+                        + t * t * t * end[i])
+                        / 64_000
+                };
+                points.push([reckon(0), reckon(1)]);
+            }
+            at = end;
+        }
+    }
+    points
+}
+
+#[test]
+fn arrows_pass_beside_boxes() {
+    for flow in [standard(), merchant(), wide(), tall()] {
+        let svg = flow.svg(None);
+        let points = points(&svg);
+        assert!(!points.is_empty());
+        for [x, y, w, h] in boxes(&svg).into_iter().map(|edges| edges.map(i64::from)) {
+            let crossed = points.iter().find(|[px, py]| *px > x && *px < x + w && *py > y && *py < y + h);
+            assert_eq!(crossed, None, "an arrow of {} runs through the box at {x},{y}", flow.id.name);
+        }
+    }
+}
+
+#[test]
+fn the_guide_shows_the_standard_flow_as_it_is() {
+    let guide = include_str!("../../../../../docs/flows.md");
+    let drawing = format!("```mermaid\n{}```\n", standard().mermaid(None));
+    assert!(guide.contains(&drawing), "docs/flows.md should have this in it:\n{drawing}");
+}
+
 #[test]
 fn boxes_lie_beside_each_other() {
     for flow in [standard(), merchant(), wide(), tall()] {
@@ -209,17 +265,4 @@ fn tall() -> Flow {
     }
     let unique = source.replace("[a0, a0]", "[a0]").replace("[a1, a1]", "[a1]");
     Flow::parse("tall.yaml", &unique).unwrap()
-}
-
-/// `KONTOR_DRAWINGS=<folder>` keeps the drawings, to be looked at.
-#[test]
-fn drawings_can_be_kept() {
-    let Some(folder) = option_env!("KONTOR_DRAWINGS") else { return };
-    let flow = merchant();
-    let mut story = Story::of(&flow, |draft| draft.payment.terms = PaymentTerms::Prepayment);
-    story.work();
-    std::fs::write(format!("{folder}/standard.svg"), standard().svg(None)).unwrap();
-    std::fs::write(format!("{folder}/merchant.svg"), flow.svg(None)).unwrap();
-    std::fs::write(format!("{folder}/waiting.svg"), flow.svg(Some(&story.order))).unwrap();
-    std::fs::write(format!("{folder}/wide.svg"), wide().svg(None)).unwrap();
 }

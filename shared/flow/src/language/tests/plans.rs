@@ -416,8 +416,6 @@ fn facts_of<'a>(events: impl IntoIterator<Item = &'a EventRecord>) -> Facts {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
-
     #[test]
     fn facts_do_not_depend_on_order_or_repeats(
         (events, shuffled) in prop::collection::vec(events(), 1..14)

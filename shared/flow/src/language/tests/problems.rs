@@ -349,8 +349,6 @@ fn condition_soup() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
-
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,200}") {
         prop_assert!(Flow::parse("t.yaml", &text).is_err());
