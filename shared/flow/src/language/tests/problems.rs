@@ -232,6 +232,26 @@ fn an_alias_bomb_is_refused_quickly() {
     assert!(found.contains("no YAML that can be read"), "{found}");
 }
 
+#[test]
+fn long_chains_do_not_exhaust_the_stack() {
+    let chains = [
+        format!("order{}", ".a".repeat(490)),
+        format!("lines{}", "[0]".repeat(320)),
+        format!("1{}", "+1".repeat(490)),
+        format!("1{}", "<1".repeat(490)),
+        format!("1{} 1", " in 1".repeat(190)),
+        format!("1{}", ".a()".repeat(240)),
+        format!("{}true", "!".repeat(900)),
+        format!("1{}", "-1".repeat(490)),
+        format!("{}1", "1?1:".repeat(240)),
+        format!("true{}", "||true".repeat(160)),
+        format!("true{}", "&&true||true".repeat(80)),
+    ];
+    for text in chains {
+        super::conditions::reckon_if_it_parses(&text);
+    }
+}
+
 fn mutated() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "&a ",
