@@ -113,8 +113,11 @@ impl Calls {
     }
 }
 
-/// What `Retry-After` says in seconds, at most an hour; its form with a date is not used by the connected systems.
+/// What `Retry-After` says in seconds, at most an hour; its form with a date is not used by the connected systems. Where
+/// there is none: as long as weclapp let the request queue before it turned it away (`X-Weclapp-Wait-Ms`).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(3600)))
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let seconds = number("retry-after").map(Duration::from_secs);
+    let after = seconds.or_else(|| number("x-weclapp-wait-ms").map(Duration::from_millis))?;
+    Some(after.min(Duration::from_secs(3600)))
 }

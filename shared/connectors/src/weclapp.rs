@@ -1,21 +1,143 @@
-//! weclapp.
+//! weclapp, the ERP: customers, sales orders, payments, shipments, invoices through its REST API v2.
+//!
+//! Three rules hold everywhere here. Every sales order carries [`reference`] in `orderNumberAtCustomer`, customers are
+//! found by their e-mail, and everything else hangs on the sales order: so a repeat can always be found. Once a call of
+//! a job may have changed something, no later error of that job claims that nothing was done ([`client::Session`]).
+//! What weclapp answers is checked before it is believed: filters it does not know, it may ignore.
+
+mod amounts;
+mod articles;
+mod cache;
+mod chain;
+mod client;
+mod errors;
+mod lookup;
+mod order;
+mod party;
+mod reference;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use kontor_flow::ports::{Connector, Job};
-use kontor_flow::{CallError, Finish, Happened, Hint, System};
+use jiff::{SignedDuration, Timestamp};
+use kontor_domain::{DocumentId, OrderDraft, PlacedOrder};
+use kontor_flow::ports::{Connector, Job, Past};
+use kontor_flow::{Action, CallError, Finish, Happened, Hint, StepResult, System};
+use tokio::sync::Mutex;
 
+use self::cache::Cache;
+use self::client::{Api, Session};
 use crate::config::ErpConfig;
 use crate::secrets::{MissingSecret, SecretBook};
 
+/// Customers and articles remembered, each.
+const REMEMBERED: usize = 20_000;
+/// How long a customer or an article is remembered.
+const REMEMBERED_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// How long currencies and carriers are remembered: they change with the seasons.
+const RARELY_CHANGED_FOR: SignedDuration = SignedDuration::from_hours(6);
+/// Locks that keep two orders of one new customer from creating it twice.
+const CUSTOMER_LOCKS: usize = 512;
+
 /// The connector.
-pub struct Weclapp {}
-impl Weclapp {
-    /// Makes it.
-    pub fn new(shop: &ErpConfig, secrets: &SecretBook, client: reqwest::Client) -> Result<Self, MissingSecret> { todo!() }
+pub struct Weclapp {
+    config: ErpConfig,
+    api: Api,
+    customers: Cache<party::Known>,
+    customer_locks: Vec<Mutex<()>>,
+    articles: Cache<DocumentId>,
+    /// Ids by code and codes by id.
+    currencies: Cache<String>,
+    carriers: Cache<Option<String>>,
 }
+
+impl Weclapp {
+    /// Makes the connector.
+    ///
+    /// # Errors
+    /// [`MissingSecret`] if the token was not resolved.
+    pub fn new(
+        erp: &ErpConfig,
+        secrets: &SecretBook,
+        client: reqwest::Client,
+    ) -> Result<Self, MissingSecret> {
+        let token = secrets.get(&erp.token)?;
+        Ok(Self {
+            config: erp.clone(),
+            api: Api::new(&erp.url, token, client),
+            customers: Cache::new(REMEMBERED, REMEMBERED_FOR),
+            customer_locks: (0..CUSTOMER_LOCKS).map(|_| Mutex::new(())).collect(),
+            articles: Cache::new(REMEMBERED, REMEMBERED_FOR),
+            currencies: Cache::new(1_000, RARELY_CHANGED_FOR),
+            carriers: Cache::new(1_000, RARELY_CHANGED_FOR),
+        })
+    }
+}
+
 #[async_trait]
 impl Connector for Weclapp {
-    async fn perform(&self, job: Job<'_>) -> Result<Finish, CallError> { todo!() }
-    async fn look_up(&self, hint: &Hint, now: Timestamp) -> Result<Vec<Happened>, CallError> { todo!() }
+    async fn perform(&self, job: Job<'_>) -> Result<Finish, CallError> {
+        let session = Session::new(&self.api);
+        let result = match job.command.action {
+            Action::ErpCustomer => self.customer(&session, job).await?,
+            Action::ErpSalesOrder => self.sales_order(&session, job).await?,
+            Action::ErpPayment => chain::payment(&session, job).await?,
+            Action::ErpShipment => chain::shipment(&session, job).await?,
+            Action::ErpInvoice => chain::invoice(&session, job).await?,
+            Action::ErpCancel => chain::cancel(&session, job).await?,
+            Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
+                return Err(unmapped(format!("{} is no work for the ERP", job.command.action)));
+            }
+        };
+        Ok(Finish { result, calls: session.calls_made() })
+    }
+
+    async fn look_up(&self, hint: &Hint, now: Timestamp) -> Result<Vec<Happened>, CallError> {
+        self.look_up_hint(&Session::new(&self.api), hint, now).await
+    }
 }
+
+fn unmapped(what: String) -> CallError {
+    CallError::Unmapped { system: System::Weclapp, what }
+}
+
+/// The order as the shop has it.
+fn placed<'a>(job: &Job<'a>) -> Result<&'a PlacedOrder, CallError> {
+    job.order.facts.order().ok_or_else(|| unmapped("the shop has not told the order yet".to_owned()))
+}
+
+/// The parts of the order.
+fn parts<'a>(job: &Job<'a>) -> Result<&'a OrderDraft, CallError> {
+    placed(job).map(PlacedOrder::parts)
+}
+
+/// The sales order everything else hangs on.
+fn sales_order_id<'a>(job: &Job<'a>) -> Result<&'a DocumentId, CallError> {
+    job.order.facts.sales_order_id().ok_or_else(|| unmapped("it has no sales order yet".to_owned()))
+}
+
+/// Whether to look for our key before creating: an earlier attempt may have had its effect. That is so too where the
+/// step was parked before: it may have been parked after the creating call (a total that differs).
+fn must_look(job: &Job<'_>) -> bool {
+    job.past == Past::Unknown || job.order.facts.failed.contains_key(&job.command.step)
+}
+
+/// An id out of an answer.
+fn document_id(raw: &str) -> Result<DocumentId, CallError> {
+    DocumentId::parse(raw).map_err(|source| CallError::Unreadable {
+        system: System::Weclapp,
+        call: "an id",
+        effect: kontor_flow::remedy::Effect::Possible,
+        source: source.into(),
+    })
+}
+
+/// A number out of an answer; what is no number of a document is left out.
+fn document_number(raw: Option<&str>) -> Option<kontor_domain::DocumentNumber> {
+    raw.and_then(|number| kontor_domain::DocumentNumber::parse(number).ok())
+}
+
+/// What came of a job.
+type Outcome = Result<StepResult, CallError>;

@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Stateful stand-ins of the outside systems over HTTP, with fault switches: what the demo, the benches and the tests
+//! run against instead of weclapp and the shops.
+
+mod clock;
+pub mod contract;
+mod server;
+pub mod shopify;
+pub mod weclapp;
+pub mod woocommerce;
+
+pub use server::StartError;

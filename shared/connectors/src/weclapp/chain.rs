@@ -1,0 +1,224 @@
+//! What follows a sales order: payment, shipment, invoice, cancellation. None of these records has a field for our key,
+//! so a repeat looks for what hangs on the sales order already.
+
+use jiff::Timestamp;
+use kontor_domain::{DocumentId, PaymentTerms};
+use kontor_flow::ports::Job;
+use kontor_flow::{CallError, StepResult};
+
+use super::client::Session;
+use super::order::by_key;
+use super::party::by_age;
+use super::wire::{
+    InvoiceStatus, InvoiceType, OpenItem, OrderStatus, PaymentState, PaymentStatus, SalesInvoice, SalesOrder,
+    Shipment, ShipmentStatus, StatusChange,
+};
+use super::{Outcome, document_id, document_number, must_look, parts, sales_order_id, unmapped};
+
+/// Records that name the sales order, re-checked: a filter weclapp does not know it may ignore.
+async fn of_sales_order<T: serde::de::DeserializeOwned>(
+    session: &Session<'_>,
+    call: &'static str,
+    path: &str,
+    properties: &str,
+    order: &DocumentId,
+) -> Result<Vec<T>, CallError> {
+    let wanted = serde_json::json!([order.as_str()]).to_string();
+    let query = [("salesOrders.id-in", wanted.as_str()), ("properties", properties), ("pageSize", "1000")];
+    session.list(call, path, &query).await
+}
+
+/// Has the warehouse ship the order. It picks, packs and reports by itself.
+pub(super) async fn shipment(session: &Session<'_>, job: Job<'_>) -> Outcome {
+    let order = sales_order_id(&job)?;
+    let existing = if must_look(&job) { existing_shipment(session, order).await? } else { None };
+    let shipment: Shipment = match existing {
+        Some(shipment) => shipment,
+        None => {
+            let call = "POST /salesOrder/id/{id}/createShipment";
+            session.act(call, "salesOrder", order.as_str(), "createShipment").await?
+        }
+    };
+    let number = document_number(shipment.shipment_number.as_deref());
+    Ok(StepResult::Shipment { id: document_id(&shipment.id)?, number })
+}
+
+async fn existing_shipment(session: &Session<'_>, order: &DocumentId) -> Result<Option<Shipment>, CallError> {
+    let properties = "id,shipmentNumber,status,salesOrders";
+    let shipments: Vec<Shipment> =
+        of_sales_order(session, "GET /shipment", "/shipment", properties, order).await?;
+    let fits = |shipment: &Shipment| {
+        shipment.sales_orders.iter().any(|o| o.id == order.as_str())
+            && shipment.status != Some(ShipmentStatus::Cancelled)
+    };
+    Ok(shipments.into_iter().filter(fits).min_by(|a, b| by_age(&a.id, &b.id)))
+}
+
+/// Writes the invoice and takes it to its open item. A prepayment order gets the final invoice that settles the
+/// prepayment one.
+pub(super) async fn invoice(session: &Session<'_>, job: Job<'_>) -> Outcome {
+    let order = sales_order_id(&job)?;
+    let existing = if must_look(&job) { existing_invoice(session, order, is_final).await? } else { None };
+    let invoice: SalesInvoice = match existing {
+        Some(invoice) => invoice,
+        None => {
+            let (call, action) = match parts(&job)?.payment.terms {
+                PaymentTerms::Prepayment => {
+                    ("POST /salesOrder/id/{id}/createPrepaymentFinalInvoice", "createPrepaymentFinalInvoice")
+                }
+                PaymentTerms::Prepaid | PaymentTerms::Invoice | PaymentTerms::CashOnDelivery => {
+                    ("POST /salesOrder/id/{id}/createSalesInvoice", "createSalesInvoice")
+                }
+            };
+            session.act(call, "salesOrder", order.as_str(), action).await?
+        }
+    };
+    let invoice = finish(session, invoice).await?;
+    let number = document_number(invoice.invoice_number.as_deref());
+    Ok(StepResult::Invoice { id: document_id(&invoice.id)?, number })
+}
+
+fn is_final(kind: Option<&InvoiceType>) -> bool {
+    matches!(kind, Some(InvoiceType::Standard | InvoiceType::Retail | InvoiceType::Final))
+}
+
+fn is_prepayment(kind: Option<&InvoiceType>) -> bool {
+    matches!(kind, Some(InvoiceType::Prepayment))
+}
+
+async fn existing_invoice(
+    session: &Session<'_>,
+    order: &DocumentId,
+    wanted: fn(Option<&InvoiceType>) -> bool,
+) -> Result<Option<SalesInvoice>, CallError> {
+    let properties = "id,version,status,salesInvoiceType,invoiceNumber,paymentStatus,salesOrders";
+    let invoices: Vec<SalesInvoice> =
+        of_sales_order(session, "GET /salesInvoice", "/salesInvoice", properties, order).await?;
+    let fits = |invoice: &SalesInvoice| {
+        invoice.sales_orders.iter().any(|o| o.id == order.as_str())
+            && wanted(invoice.sales_invoice_type.as_ref())
+            && invoice.status != InvoiceStatus::Cancelled
+    };
+    Ok(invoices.into_iter().filter(fits).min_by(|a, b| by_age(&a.id, &b.id)))
+}
+
+/// NEW → DOCUMENT_CREATED (final number and PDF) → OPEN_ITEM_CREATED, from wherever it stands.
+async fn finish(session: &Session<'_>, mut invoice: SalesInvoice) -> Result<SalesInvoice, CallError> {
+    loop {
+        let next = match &invoice.status {
+            InvoiceStatus::New => InvoiceStatus::DocumentCreated,
+            InvoiceStatus::DocumentCreated => InvoiceStatus::OpenItemCreated,
+            InvoiceStatus::OpenItemCreated | InvoiceStatus::EntryCompleted => return Ok(invoice),
+            InvoiceStatus::Cancelled | InvoiceStatus::Other(_) => {
+                let (id, status) = (&invoice.id, invoice.status.as_str());
+                return Err(unmapped(format!(
+                    "invoice {id} has the status {status}, which leads to no open item"
+                )));
+            }
+        };
+        let change = StatusChange { version: &invoice.version, status: next.clone() };
+        let changed: SalesInvoice =
+            session.change("PUT /salesInvoice/id/{id}", "salesInvoice", &invoice.id, &change).await?;
+        if changed.status == invoice.status {
+            let (id, status) = (&invoice.id, next.as_str());
+            return Err(unmapped(format!("invoice {id} does not take the status {status}")));
+        }
+        invoice = changed;
+    }
+}
+
+/// Records the payment on the prepayment invoice, or on the invoice of an order that has no other. Doing it twice
+/// changes nothing.
+pub(super) async fn payment(session: &Session<'_>, job: Job<'_>) -> Outcome {
+    let order = sales_order_id(&job)?;
+    let wanted = match parts(&job)?.payment.terms {
+        PaymentTerms::Prepayment => is_prepayment,
+        PaymentTerms::Prepaid | PaymentTerms::Invoice | PaymentTerms::CashOnDelivery => is_final,
+    };
+    let Some(invoice) = existing_invoice(session, order, wanted).await? else {
+        return Err(unmapped(format!(
+            "sales order {order} has no invoice that the payment could be recorded on"
+        )));
+    };
+    let booked = StepResult::PaymentBooked { invoice: Some(document_id(&invoice.id)?) };
+    if invoice.payment_status == Some(PaymentStatus::Paid) {
+        return Ok(booked);
+    }
+    let item = match open_item(session, &invoice.id).await? {
+        Some(item) => item,
+        None => created_open_item(session, invoice).await?,
+    };
+    if !item.cleared {
+        let body = PaymentState { payment_state: "PAID", date_paid: paid_at(&job).into() };
+        let call = "POST /salesOpenItem/id/{id}/updatePaymentState";
+        let _: OpenItem =
+            session.act_with(call, "salesOpenItem", &item.id, "updatePaymentState", &body).await?;
+    }
+    Ok(booked)
+}
+
+async fn open_item(session: &Session<'_>, invoice: &str) -> Result<Option<OpenItem>, CallError> {
+    let query = [("salesInvoiceId-eq", invoice), ("properties", "id,salesInvoiceId,cleared")];
+    let items: Vec<OpenItem> = session.list("GET /salesOpenItem", "/salesOpenItem", &query).await?;
+    Ok(items.into_iter().find(|item| item.sales_invoice_id.as_deref() == Some(invoice)))
+}
+
+/// Some tenants do not create open items by themselves: the invoice is taken there.
+async fn created_open_item(session: &Session<'_>, invoice: SalesInvoice) -> Result<OpenItem, CallError> {
+    let invoice = finish(session, invoice).await?;
+    open_item(session, &invoice.id).await?.ok_or_else(|| {
+        let id = &invoice.id;
+        unmapped(format!(
+            "invoice {id} has no open item; let weclapp create open items for prepayment invoices"
+        ))
+    })
+}
+
+/// When the newest payment came in.
+fn paid_at(job: &Job<'_>) -> Timestamp {
+    let payments = job.order.facts.payments.values().filter_map(|told| told.current());
+    payments.map(|payment| payment.received_at).max().unwrap_or(job.now)
+}
+
+/// Cancels the sales order, or closes it where documents hang on it: weclapp decides which.
+pub(super) async fn cancel(session: &Session<'_>, job: Job<'_>) -> Outcome {
+    let found = match job.order.facts.sales_order_id() {
+        Some(id) if !must_look(&job) => return cancelled(session, id.as_str()).await,
+        Some(id) => session.find::<SalesOrder>("GET /salesOrder/id/{id}", "salesOrder", id.as_str()).await?,
+        None => by_key(session, &job.command.order).await?,
+    };
+    match found {
+        Some(order) if is_over(&order.status) => Ok(over(&order.status)),
+        Some(order) => cancelled(session, &order.id).await,
+        None => Ok(StepResult::Cancelled { outcome: "NEVER_THERE".to_owned() }),
+    }
+}
+
+async fn cancelled(session: &Session<'_>, id: &str) -> Outcome {
+    let call = "POST /salesOrder/id/{id}/cancelOrManuallyClose";
+    let order: SalesOrder = session.act(call, "salesOrder", id, "cancelOrManuallyClose").await?;
+    if is_over(&order.status) {
+        return Ok(over(&order.status));
+    }
+    // What the action answers may be older than what it did.
+    let order = session.find::<SalesOrder>("GET /salesOrder/id/{id}", "salesOrder", id).await?;
+    match order {
+        Some(order) if is_over(&order.status) => Ok(over(&order.status)),
+        Some(order) => Err(unmapped(format!(
+            "sales order {id} is still {} after its cancellation",
+            order.status.as_str()
+        ))),
+        None => Ok(StepResult::Cancelled { outcome: "DELETED".to_owned() }),
+    }
+}
+
+fn is_over(status: &OrderStatus) -> bool {
+    match status {
+        OrderStatus::Cancelled | OrderStatus::ManuallyClosed | OrderStatus::Closed => true,
+        OrderStatus::Entered | OrderStatus::Confirmed | OrderStatus::Other(_) => false,
+    }
+}
+
+fn over(status: &OrderStatus) -> StepResult {
+    StepResult::Cancelled { outcome: status.as_str().to_owned() }
+}

@@ -1,0 +1,174 @@
+//! The calls of one job: base address, token, JSON in and out, and the memory of whether anything was changed yet.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kontor_flow::remedy::Effect;
+use kontor_flow::{CallError, System};
+use reqwest::{Method, RequestBuilder};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::errors::{after_effect, is_not_found, judge};
+use super::wire::{Acted, Empty, Listed};
+use crate::http::{Answer, Calls};
+
+/// Where weclapp is, and who we are there.
+pub(super) struct Api {
+    base: String,
+    token: SecretString,
+    client: reqwest::Client,
+}
+
+impl Api {
+    /// `tenant` is the address up to the tenant, `https://tenant.weclapp.com`.
+    pub(super) fn new(tenant: &str, token: SecretString, client: reqwest::Client) -> Self {
+        Self { base: format!("{}/webapp/api/v2", tenant.trim_end_matches('/')), token, client }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.base))
+            .header("AuthenticationToken", self.token.expose_secret())
+            .header(http::header::ACCEPT, "application/json")
+    }
+}
+
+/// The calls of one job. Once one of them may have changed something, no later error says that nothing was done.
+pub(super) struct Session<'a> {
+    api: &'a Api,
+    calls: Calls,
+    begun: AtomicBool,
+}
+
+impl<'a> Session<'a> {
+    /// No calls yet.
+    pub(super) fn new(api: &'a Api) -> Self {
+        Self { api, calls: Calls::default(), begun: AtomicBool::new(false) }
+    }
+
+    /// How many calls were made.
+    pub(super) fn calls_made(&self) -> u32 {
+        self.calls.made()
+    }
+
+    /// The records a list answers, first page.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, CallError> {
+        let request = self.api.request(Method::GET, path).query(query);
+        let answer = self.send(call, Effect::None, request).await?;
+        Ok(self.read::<Listed<T>>(call, Effect::None, &answer)?.result)
+    }
+
+    /// The record of that id, if there is one.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        entity: &str,
+        id: &str,
+    ) -> Result<Option<T>, CallError> {
+        let request = self.api.request(Method::GET, &format!("/{entity}/id/{id}"));
+        match self.send(call, Effect::None, request).await {
+            Ok(answer) => self.read(call, Effect::None, &answer).map(Some),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a record.
+    pub(super) async fn create<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        entity: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let request = self.api.request(Method::POST, &format!("/{entity}")).json(body);
+        self.write(call, request).await
+    }
+
+    /// Changes the given properties of a record and leaves the others as they are.
+    pub(super) async fn change<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        entity: &str,
+        id: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let path = format!("/{entity}/id/{id}");
+        let request =
+            self.api.request(Method::PUT, &path).query(&[("ignoreMissingProperties", "true")]).json(body);
+        self.write(call, request).await
+    }
+
+    /// Has weclapp do something with a record. Without a body it wants `{}`, or it says the JSON is invalid.
+    pub(super) async fn act<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        entity: &str,
+        id: &str,
+        action: &str,
+    ) -> Result<T, CallError> {
+        self.act_with(call, entity, id, action, &Empty {}).await
+    }
+
+    /// Has weclapp do something with a record, with particulars.
+    pub(super) async fn act_with<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        entity: &str,
+        id: &str,
+        action: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let request = self.api.request(Method::POST, &format!("/{entity}/id/{id}/{action}")).json(body);
+        Ok(self.write::<Acted<T>>(call, request).await?.result)
+    }
+
+    async fn write<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        request: RequestBuilder,
+    ) -> Result<T, CallError> {
+        let answer = self.send(call, Effect::Possible, request).await?;
+        self.begun.store(true, Ordering::Relaxed);
+        self.read(call, Effect::Possible, &answer)
+    }
+
+    async fn send(
+        &self,
+        call: &'static str,
+        effect: Effect,
+        request: RequestBuilder,
+    ) -> Result<Answer, CallError> {
+        let sent = self.calls.send(System::Weclapp, call, effect, request).await;
+        let judged = sent.and_then(|answer| judge(call, effect, answer));
+        judged.map_err(|error| self.in_view_of_what_was_done(error))
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        effect: Effect,
+        answer: &Answer,
+    ) -> Result<T, CallError> {
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            // The error's own text may quote a value, and values are personal data.
+            let (line, column) = (error.line(), error.column());
+            let source = format!("{:?} error at line {line}, column {column}", error.classify()).into();
+            self.in_view_of_what_was_done(CallError::Unreadable {
+                system: System::Weclapp,
+                call,
+                effect,
+                source,
+            })
+        })
+    }
+
+    fn in_view_of_what_was_done(&self, error: CallError) -> CallError {
+        if self.begun.load(Ordering::Relaxed) { after_effect(error) } else { error }
+    }
+}

@@ -1,0 +1,458 @@
+//! weclapp's own types (REST API v2): ids and decimals are strings, times are milliseconds since 1970. They never leave
+//! this module.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// A word of an enumeration; one that is not known here is kept, and is never taken for a final state.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+        #[serde(from = "String")]
+        pub(super) enum $name {
+            $(#[doc = $word] $variant,)+
+            /// A word that is not known here.
+            Other(String),
+        }
+
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                match word.as_str() {
+                    $($word => Self::$variant,)+
+                    _ => Self::Other(word),
+                }
+            }
+        }
+
+        impl $name {
+            /// The word as weclapp writes it.
+            pub(super) fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+words!(
+    /// `orderStatusType`.
+    OrderStatus {
+        Entered = "ORDER_ENTRY_IN_PROGRESS",
+        Confirmed = "ORDER_CONFIRMATION_PRINTED",
+        Closed = "CLOSED",
+        ManuallyClosed = "MANUALLY_CLOSED",
+        Cancelled = "CANCELLED",
+    }
+);
+words!(
+    /// `salesOrderPaymentType`.
+    PaymentType { Standard = "STANDARD", Prepayment = "PREPAYMENT" }
+);
+words!(
+    /// `advancePaymentStatus`.
+    AdvancePayment { Open = "OPEN", Paid = "PAID" }
+);
+words!(
+    /// `shipmentStatusType`.
+    ShipmentStatus {
+        New = "NEW",
+        NotePrinted = "DELIVERY_NOTE_PRINTED",
+        Shipped = "SHIPPED",
+        InRoute = "IN_ROUTE",
+        Delivered = "DELIVERED",
+        Cancelled = "CANCELLED",
+    }
+);
+words!(
+    /// `salesInvoiceStatusType`.
+    InvoiceStatus {
+        New = "NEW",
+        DocumentCreated = "DOCUMENT_CREATED",
+        OpenItemCreated = "OPEN_ITEM_CREATED",
+        EntryCompleted = "ENTRY_COMPLETED",
+        Cancelled = "CANCELLED",
+    }
+);
+words!(
+    /// `salesInvoiceType`.
+    InvoiceType {
+        Standard = "STANDARD_INVOICE",
+        Retail = "RETAIL_INVOICE",
+        Final = "FINAL_INVOICE",
+        Prepayment = "PREPAYMENT_INVOICE",
+    }
+);
+words!(
+    /// `paymentStatus` of an invoice.
+    PaymentStatus { Paid = "PAID", Open = "OPEN", NoOpenItem = "NO_OPEN_ITEM" }
+);
+words!(
+    /// `partyType`.
+    PartyType { Person = "PERSON", Organization = "ORGANIZATION" }
+);
+words!(
+    /// `customerBusinessType`.
+    BusinessType { Business = "B2B", Consumer = "B2C", Government = "B2G" }
+);
+
+/// A decimal number: a string with a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Number(#[serde(with = "rust_decimal::serde::str")] pub(super) Decimal);
+
+/// A time in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Millis(i64);
+
+impl Millis {
+    /// The time, if a calendar has it.
+    pub(super) fn timestamp(self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.0).ok()
+    }
+}
+
+impl From<Timestamp> for Millis {
+    fn from(time: Timestamp) -> Self {
+        Self(time.as_millisecond())
+    }
+}
+
+/// `{}`.
+#[derive(Debug, Serialize)]
+pub(super) struct Empty {}
+
+/// The answer to a query.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed<T> {
+    pub(super) result: Vec<T>,
+}
+
+/// The answer to an action.
+#[derive(Debug, Deserialize)]
+pub(super) struct Acted<T> {
+    pub(super) result: T,
+}
+
+/// A reference to another record.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct OnlyId {
+    pub(super) id: String,
+}
+
+/// `apiProblem`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ApiProblem {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) detail: Option<String>,
+    #[serde(default)]
+    pub(super) validation_errors: Vec<ValidationError>,
+}
+
+/// `validationError`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ValidationError {
+    #[serde(default)]
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) detail: Option<String>,
+    #[serde(default)]
+    pub(super) error_code: Option<String>,
+    #[serde(default)]
+    pub(super) location: Option<String>,
+}
+
+/// `party`, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Party {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) customer_number: Option<String>,
+    #[serde(default)]
+    pub(super) email: Option<String>,
+    #[serde(default)]
+    pub(super) customer: Option<bool>,
+}
+
+/// `party`, as it is created.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewParty<'a> {
+    pub(super) party_type: PartyType,
+    pub(super) customer: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) company: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) first_name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) last_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) email: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) phone: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) customer_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) vat_identification_number: Option<&'a str>,
+    pub(super) customer_business_type: BusinessType,
+    pub(super) addresses: Vec<PartyAddress<'a>>,
+}
+
+/// `address` of a party.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PartyAddress<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) company: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) first_name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) last_name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) street1: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) street2: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) zipcode: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) city: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) country_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) phone_number: &'a str,
+    pub(super) primary_address: bool,
+    pub(super) delivery_address: bool,
+    pub(super) invoice_address: bool,
+}
+
+/// `article`, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Article {
+    pub(super) id: String,
+    pub(super) article_number: String,
+}
+
+/// `currency`.
+#[derive(Deserialize)]
+pub(super) struct Currency {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+/// `shippingCarrier`.
+#[derive(Deserialize)]
+pub(super) struct ShippingCarrier {
+    pub(super) name: String,
+}
+
+/// `salesOrder`, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SalesOrder {
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) status: OrderStatus,
+    #[serde(default)]
+    pub(super) order_number: Option<String>,
+    #[serde(default)]
+    pub(super) order_number_at_customer: Option<String>,
+    #[serde(default)]
+    pub(super) commission: Option<String>,
+    #[serde(default)]
+    pub(super) sales_order_payment_type: Option<PaymentType>,
+    #[serde(default)]
+    pub(super) advance_payment_status: Option<AdvancePayment>,
+    #[serde(default)]
+    pub(super) paid: bool,
+    #[serde(default)]
+    pub(super) gross_amount: Option<Number>,
+    #[serde(default)]
+    pub(super) record_currency_id: Option<String>,
+    #[serde(default)]
+    pub(super) last_modified_date: Option<Millis>,
+}
+
+/// `salesOrder`, as it is created.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewSalesOrder<'a> {
+    pub(super) customer_id: &'a str,
+    pub(super) order_number_at_customer: String,
+    pub(super) commission: String,
+    pub(super) order_date: Millis,
+    pub(super) sales_order_payment_type: PaymentType,
+    pub(super) record_currency_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sales_channel: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) payment_method_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shipment_method_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) warehouse_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) record_address: Option<RecordAddress<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) invoice_address: Option<RecordAddress<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) delivery_address: Option<RecordAddress<'a>>,
+    pub(super) order_items: Vec<OrderItem>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) shipping_cost_items: Vec<ShippingCostItem>,
+}
+
+/// `recordAddress`.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RecordAddress<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) company: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) first_name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) last_name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) street1: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) street2: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) zipcode: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) city: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) country_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) phone_number: &'a str,
+}
+
+/// `salesOrderItem`, as it is created.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrderItem {
+    pub(super) article_id: String,
+    pub(super) position_number: u32,
+    pub(super) title: String,
+    pub(super) quantity: Number,
+    pub(super) manual_quantity: bool,
+    pub(super) unit_price: Number,
+    pub(super) manual_unit_price: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tax_id: Option<String>,
+}
+
+/// `salesOrderShippingCostItem`, as it is created.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShippingCostItem {
+    pub(super) article_id: String,
+    pub(super) unit_price: Number,
+    pub(super) manual_unit_price: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tax_id: Option<String>,
+}
+
+/// A change of status, refused by weclapp if somebody else changed the record since.
+#[derive(Serialize)]
+pub(super) struct StatusChange<'a, S> {
+    pub(super) version: &'a str,
+    pub(super) status: S,
+}
+
+/// `shipment`, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shipment {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) status: Option<ShipmentStatus>,
+    #[serde(default)]
+    pub(super) shipment_number: Option<String>,
+    #[serde(default)]
+    pub(super) sales_orders: Vec<OnlyId>,
+    #[serde(default)]
+    pub(super) parcels: Vec<Parcel>,
+    #[serde(default)]
+    pub(super) status_history: Vec<ShipmentStatusEntry>,
+    #[serde(default)]
+    pub(super) last_modified_date: Option<Millis>,
+}
+
+/// `shipmentStatus`: an entry of a shipment's history.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShipmentStatusEntry {
+    #[serde(default)]
+    pub(super) status: Option<ShipmentStatus>,
+    #[serde(default)]
+    pub(super) status_date: Option<Millis>,
+}
+
+/// `parcel`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Parcel {
+    #[serde(default)]
+    pub(super) tracking_id: Option<String>,
+    #[serde(default)]
+    pub(super) tracking_url: Option<String>,
+    #[serde(default)]
+    pub(super) shipping_carrier_id: Option<String>,
+}
+
+/// `salesInvoice`, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SalesInvoice {
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) status: InvoiceStatus,
+    #[serde(default)]
+    pub(super) sales_invoice_type: Option<InvoiceType>,
+    #[serde(default)]
+    pub(super) invoice_number: Option<String>,
+    #[serde(default)]
+    pub(super) payment_status: Option<PaymentStatus>,
+    #[serde(default)]
+    pub(super) sales_orders: Vec<OnlyId>,
+}
+
+/// `salesOpenItem`, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OpenItem {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) sales_invoice_id: Option<String>,
+    #[serde(default)]
+    pub(super) cleared: bool,
+}
+
+/// The particulars of `updatePaymentState`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PaymentState {
+    pub(super) payment_state: &'static str,
+    pub(super) date_paid: Millis,
+}
