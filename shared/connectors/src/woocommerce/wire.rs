@@ -1,0 +1,241 @@
+//! WooCommerce on the wire: REST v3, the same form in webhooks and answers. Recorded from WooCommerce 9.2.5.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::reading::Token;
+
+/// The body of `order.deleted`: the id and nothing else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gone {
+    pub(super) id: u64,
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub(super) enum Status {
+    /// `pending`: waits for the payment provider.
+    Pending,
+    /// `on-hold`: waits for the money (bank transfer, cheque), or for a person.
+    OnHold,
+    /// `processing`: paid, or cash on delivery.
+    Processing,
+    /// `completed`.
+    Completed,
+    /// `cancelled`.
+    Cancelled,
+    /// `refunded`: everything was paid back.
+    Refunded,
+    /// `failed`: the payment failed; the customer may try again.
+    Failed,
+    /// `trash`.
+    Trash,
+    /// `auto-draft`, `draft` and `checkout-draft`: nobody has ordered anything yet.
+    Draft,
+    /// A status of a plugin. Not final.
+    Other(String),
+}
+
+impl From<String> for Status {
+    fn from(word: String) -> Self {
+        match word.strip_prefix("wc-").unwrap_or(&word) {
+            "pending" => Self::Pending,
+            "on-hold" => Self::OnHold,
+            "processing" => Self::Processing,
+            "completed" => Self::Completed,
+            "cancelled" => Self::Cancelled,
+            "refunded" => Self::Refunded,
+            "failed" => Self::Failed,
+            "trash" => Self::Trash,
+            "auto-draft" | "draft" | "checkout-draft" => Self::Draft,
+            _ => Self::Other(word),
+        }
+    }
+}
+
+/// An order. `price` of the lines is a float and is not read.
+#[derive(Deserialize)]
+pub(super) struct Order {
+    pub(super) id: u64,
+    pub(super) number: String,
+    pub(super) status: Status,
+    pub(super) currency: String,
+    pub(super) prices_include_tax: bool,
+    /// Without `Z`, but in UTC; so are all `_gmt`.
+    pub(super) date_created_gmt: String,
+    pub(super) date_modified_gmt: String,
+    pub(super) date_completed_gmt: Option<String>,
+    pub(super) date_paid_gmt: Option<String>,
+    pub(super) total: Token,
+    pub(super) total_tax: Token,
+    /// 0 for guests.
+    pub(super) customer_id: u64,
+    pub(super) billing: Address,
+    #[serde(default)]
+    pub(super) shipping: Address,
+    #[serde(default)]
+    pub(super) payment_method: String,
+    #[serde(default)]
+    pub(super) payment_method_title: String,
+    #[serde(default)]
+    pub(super) transaction_id: String,
+    #[serde(default)]
+    pub(super) created_via: String,
+    #[serde(default)]
+    pub(super) customer_note: String,
+    #[serde(default)]
+    pub(super) meta_data: Vec<Meta>,
+    pub(super) line_items: Vec<LineItem>,
+    #[serde(default)]
+    pub(super) tax_lines: Vec<TaxLine>,
+    #[serde(default)]
+    pub(super) shipping_lines: Vec<ShippingLine>,
+    #[serde(default)]
+    pub(super) fee_lines: Vec<FeeLine>,
+    #[serde(default)]
+    pub(super) refunds: Vec<RefundLine>,
+}
+
+/// An address. Only the billing address has an e-mail address.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Address {
+    pub(super) first_name: String,
+    pub(super) last_name: String,
+    pub(super) company: String,
+    pub(super) address_1: String,
+    pub(super) address_2: String,
+    pub(super) city: String,
+    pub(super) state: String,
+    pub(super) postcode: String,
+    pub(super) country: String,
+    pub(super) phone: String,
+    pub(super) email: Option<String>,
+}
+
+/// What plugins attach. The value may be anything.
+#[derive(Deserialize)]
+pub(super) struct Meta {
+    pub(super) key: String,
+    pub(super) value: Option<Box<RawValue>>,
+}
+
+/// An article, always without tax.
+#[derive(Deserialize)]
+pub(super) struct LineItem {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) quantity: Token,
+    pub(super) subtotal: Token,
+    pub(super) subtotal_tax: Token,
+    pub(super) total: Token,
+    pub(super) total_tax: Token,
+    #[serde(default)]
+    pub(super) taxes: Vec<Tax>,
+    /// Absent once the article is deleted.
+    #[serde(default)]
+    pub(super) sku: Option<String>,
+}
+
+/// The tax of one rate, with six digits; nothing written where the rate does not apply.
+#[derive(Deserialize)]
+pub(super) struct Tax {
+    /// The `rate_id` of a tax line.
+    pub(super) id: u64,
+    pub(super) total: Token,
+}
+
+/// A rate of tax used in the order.
+#[derive(Deserialize)]
+pub(super) struct TaxLine {
+    pub(super) rate_id: u64,
+    pub(super) rate_percent: Option<Token>,
+}
+
+/// Carriage.
+#[derive(Deserialize)]
+pub(super) struct ShippingLine {
+    #[serde(default)]
+    pub(super) method_title: String,
+    #[serde(default)]
+    pub(super) method_id: String,
+    pub(super) total: Token,
+    pub(super) total_tax: Token,
+    #[serde(default)]
+    pub(super) taxes: Vec<Tax>,
+}
+
+/// A fee, or a discount if it is negative.
+#[derive(Deserialize)]
+pub(super) struct FeeLine {
+    pub(super) id: u64,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    pub(super) total: Token,
+    pub(super) total_tax: Token,
+    #[serde(default)]
+    pub(super) taxes: Vec<Tax>,
+}
+
+/// A refund, as an order shows it: a negative total, no time.
+#[derive(Deserialize)]
+pub(super) struct RefundLine {
+    pub(super) id: u64,
+    pub(super) total: Token,
+}
+
+/// What is looked at before an order is written to.
+#[derive(Deserialize)]
+pub(super) struct Standing {
+    pub(super) status: Status,
+    pub(super) date_paid_gmt: Option<String>,
+}
+
+/// A note on an order.
+#[derive(Deserialize)]
+pub(super) struct Note {
+    pub(super) note: String,
+}
+
+/// An error of the REST API.
+#[derive(Deserialize)]
+pub(super) struct ErrorBody {
+    pub(super) code: String,
+    #[serde(default)]
+    pub(super) message: String,
+}
+
+/// `PUT /orders/{id}`.
+#[derive(Serialize)]
+pub(super) struct OrderUpdate<'a> {
+    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) transaction_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) meta_data: Vec<NewMeta<'a>>,
+}
+
+/// Meta to be written: a key that is there already is overwritten, not doubled.
+#[derive(Serialize)]
+pub(super) struct NewMeta<'a> {
+    pub(super) key: String,
+    pub(super) value: Parcel<'a>,
+}
+
+/// What the shop is told of a shipment.
+#[derive(Serialize)]
+pub(super) struct Parcel<'a> {
+    pub(super) carrier: &'a str,
+    pub(super) tracking: Vec<&'a str>,
+    pub(super) tracking_url: &'a str,
+    pub(super) shipped_at: String,
+}
+
+/// `POST /orders/{id}/notes`.
+#[derive(Serialize)]
+pub(super) struct NewNote {
+    pub(super) note: String,
+    pub(super) customer_note: bool,
+}
