@@ -5,8 +5,11 @@ pub mod hint;
 pub mod http;
 pub mod mail;
 pub mod proof;
+mod reading;
 pub mod registry;
 pub mod secrets;
+#[cfg(test)]
+mod shop_testing;
 pub mod shopify;
 pub mod weclapp;
 pub mod woocommerce;
