@@ -112,6 +112,16 @@ impl Row {
     }
 }
 
+impl Engine {
+    /// How many orders are in `status`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the database can't be read.
+    pub async fn orders_in(&self, status: OrderStatus) -> Result<u64, StoreError> {
+        self.inner.readers.read("count orders", move |db| count(db, status)).await
+    }
+}
+
 #[async_trait]
 impl OrderIndex for Engine {
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<OrderKey>, StoreError> {
@@ -145,6 +155,18 @@ fn order_key(text: &str) -> Result<OrderKey, StoreError> {
         what: "the key of an order".to_owned(),
         source: source.into(),
     })
+}
+
+fn count(db: &Connection, status: OrderStatus) -> Result<u64, StoreError> {
+    let broken = sqlite("count orders");
+    let sql = "SELECT count(*) FROM orders WHERE shop = ?1 AND status = ?2";
+    let mut find = db.prepare_cached(sql).map_err(broken)?;
+    let mut total = 0_u64;
+    for shop in shops(db).map_err(broken)? {
+        let count: i64 = find.query_row(params![shop, status.as_str()], |row| row.get(0)).map_err(broken)?;
+        total = total.saturating_add(u64::try_from(count).unwrap_or(0));
+    }
+    Ok(total)
 }
 
 /// One short walk down the index per shop and status, merged: one index serves every filter.

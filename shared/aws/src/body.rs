@@ -1,0 +1,54 @@
+//! What an item holds as a whole: JSON, compressed where it is long.
+
+use std::io::Read;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use kontor_flow::ports::StoreError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::errors::{corrupt, place, refused};
+
+/// The attribute.
+pub(crate) const BODY: &str = "body";
+
+/// Longer texts are compressed, in bytes.
+const COMPRESS_FROM: usize = 300 * 1024;
+/// The longest value, in bytes: an item has at most 400 KiB, keys and the rest of it included.
+const LONGEST: usize = 390 * 1024;
+/// The longest text a value may unpack to, in bytes.
+const LONGEST_UNPACKED: u64 = 64 * 1024 * 1024;
+
+/// The value of `what` as an attribute: text, or binary where it is compressed.
+pub(crate) fn pack<T: Serialize>(what: &str, value: &T) -> Result<AttributeValue, StoreError> {
+    let text = serde_json::to_string(value).map_err(|e| refused(what, place(&e)))?;
+    if text.len() <= COMPRESS_FROM {
+        return Ok(AttributeValue::S(text));
+    }
+    let packed = zstd::encode_all(text.as_bytes(), 3).map_err(|e| refused(what, e))?;
+    if packed.len() > LONGEST {
+        return Err(refused(
+            what,
+            format!("it has {} bytes even compressed, an item takes {LONGEST}", packed.len()),
+        ));
+    }
+    Ok(AttributeValue::B(Blob::new(packed)))
+}
+
+/// Reads what [`pack`] wrote.
+pub(crate) fn unpack<T: DeserializeOwned>(
+    what: &str,
+    value: Option<&AttributeValue>,
+) -> Result<T, StoreError> {
+    match value {
+        Some(AttributeValue::S(text)) => serde_json::from_str(text).map_err(|e| corrupt(what, place(&e))),
+        Some(AttributeValue::B(packed)) => {
+            let mut text = Vec::new();
+            let unpacked = zstd::Decoder::new(packed.as_ref()).map_err(|e| corrupt(what, e))?;
+            unpacked.take(LONGEST_UNPACKED).read_to_end(&mut text).map_err(|e| corrupt(what, e))?;
+            serde_json::from_slice(&text).map_err(|e| corrupt(what, place(&e)))
+        }
+        Some(_) | None => Err(corrupt(what, "the item has no body")),
+    }
+}
