@@ -17,6 +17,9 @@ import threading
 import time
 import uuid
 
+# This file has the name of the package: without its folder on the path the package is found.
+sys.path.pop(0)
+
 import ministack.core.lambda_runtime as runtime
 import ministack.services.sqs as sqs
 

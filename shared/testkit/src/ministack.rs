@@ -51,11 +51,11 @@ impl Drop for Ministack {
 /// having tested. Where the variable `CI` is `true`, that is a failure.
 ///
 /// # Panics
-/// If it can't be had and `CI` is `true`.
+/// If it can't be had and `CI` is `true`; if it can be had and does not start.
 #[must_use]
 pub fn ministack() -> Option<Ministack> {
-    match environment(&root()).and_then(|python| start(&python)) {
-        Ok(ministack) => Some(ministack),
+    match environment(&root()) {
+        Ok(python) => Some(start(&python).unwrap_or_else(|why| panic!("ministack does not start: {why}"))),
         Err(why) => {
             assert!(!in_ci(), "ministack is needed where CI=true, and cannot be had: {why}");
             let line = format!("\n*** NOT TESTED: ministack cannot be had: {why}\n\n");
