@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kontor_domain::{PaymentTerms, ShopId};
-use kontor_flow::FlowName;
+use kontor_flow::{FlowName, Queue};
 use serde::{Deserialize, Serialize};
 
 use crate::secrets::SecretRef;
@@ -64,6 +64,21 @@ pub struct ShopConfig {
     pub payments: BTreeMap<String, PaymentTerms>,
 }
 
+/// The part of the configuration a function works with; it gets the secrets of that part and no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// No outside system.
+    Nothing,
+    /// Webhooks of this kind of shop.
+    Webhooks(ShopKind),
+    /// Hints of the ERP.
+    Hints,
+    /// Commands of this queue.
+    Work(Queue),
+    /// All of it, in one process.
+    Everything,
+}
+
 /// Access to a shop's API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +88,12 @@ pub struct ShopApi {
     /// WooCommerce: the consumer secret. Shopify: not used.
     #[serde(default)]
     pub secret: Option<SecretRef>,
+}
+
+impl ShopApi {
+    fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        std::iter::once(&self.key).chain(&self.secret)
+    }
 }
 
 /// The ERP.
@@ -136,6 +157,10 @@ pub struct MailConfig {
     pub language: String,
     /// The merchant's name under the mail.
     pub signature: String,
+    /// On one machine: where the URL of the mail server is kept, as in `smtps://user:password@mail.example`. Without it
+    /// mails are written to the folder `outbox`. A deployed bundle sends through SES.
+    #[serde(default)]
+    pub smtp: Option<SecretRef>,
 }
 
 fn german() -> String {
@@ -175,14 +200,27 @@ impl Config {
         self.shops.iter().find(|shop| shop.id == *id)
     }
 
-    /// Every secret the configuration names.
+    /// The secrets that `scope` works with.
     #[must_use]
-    pub fn secrets(&self) -> Vec<SecretRef> {
-        let shops = self.shops.iter().flat_map(|shop| {
-            let api = shop.api.iter().flat_map(|api| std::iter::once(&api.key).chain(&api.secret));
-            shop.webhook_secrets.iter().chain(api)
-        });
-        shops.chain(&self.erp.webhook_secrets).chain([&self.erp.token]).cloned().collect()
+    pub fn secrets(&self, scope: Scope) -> Vec<SecretRef> {
+        let signing = |kind: Option<ShopKind>| {
+            let of_kind = move |shop: &&ShopConfig| kind.is_none_or(|kind| shop.kind == kind);
+            self.shops.iter().filter(of_kind).flat_map(|shop| &shop.webhook_secrets)
+        };
+        let access = || self.shops.iter().filter_map(|shop| shop.api.as_ref()).flat_map(ShopApi::secrets);
+        match scope {
+            Scope::Nothing => Vec::new(),
+            Scope::Webhooks(kind) => signing(Some(kind)).cloned().collect(),
+            Scope::Hints => self.erp.webhook_secrets.clone(),
+            Scope::Work(Queue::Erp) => vec![self.erp.token.clone()],
+            Scope::Work(Queue::Shops) => access().cloned().collect(),
+            Scope::Work(Queue::Events | Queue::Mail) => Vec::new(),
+            Scope::Everything => {
+                let erp = self.erp.webhook_secrets.iter().chain([&self.erp.token]);
+                let smtp = self.mail.iter().filter_map(|mail| mail.smtp.as_ref());
+                signing(None).chain(access()).chain(erp).chain(smtp).cloned().collect()
+            }
+        }
     }
 
     fn problems(&self) -> Vec<ConfigProblem> {

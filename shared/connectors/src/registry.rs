@@ -7,7 +7,7 @@ use kontor_domain::ShopId;
 use kontor_flow::ports::{Connector, Connectors, Intake, Mailer, ReadError};
 use kontor_flow::{Command, Envelope, Happened, Hint, Queue, System};
 
-use crate::config::{Config, ShopConfig, ShopKind};
+use crate::config::{Config, Scope, ShopConfig, ShopKind};
 use crate::http::{ClientError, ClientOptions};
 use crate::mail::MailDesk;
 use crate::proof::Proof;
@@ -65,33 +65,36 @@ impl Gate {
 pub struct Registry {
     config: Arc<Config>,
     shops: BTreeMap<ShopId, Arc<dyn Connector>>,
-    erp: Arc<dyn Connector>,
+    erp: Option<Arc<dyn Connector>>,
     mail: Option<Arc<dyn Connector>>,
 }
 
 impl Registry {
-    /// Makes the connectors a configuration names. `mailer` hands mails over; without it none are sent.
+    /// Makes the connectors of `scope` that a configuration names. `mailer` hands mails over; without it none are sent.
     ///
     /// # Errors
     /// [`RegistryError`] if a secret was not resolved or no HTTP client can be made.
     pub fn build(
         config: Arc<Config>,
         secrets: &SecretBook,
+        scope: Scope,
         mailer: Option<Arc<dyn Mailer>>,
         options: ClientOptions,
     ) -> Result<Self, RegistryError> {
         let client = crate::http::client(options)?;
         let mut shops: BTreeMap<ShopId, Arc<dyn Connector>> = BTreeMap::new();
-        for shop in config.shops.iter().filter(|shop| shop.api.is_some()) {
+        let works = |queue| scope == Scope::Everything || scope == Scope::Work(queue);
+        for shop in config.shops.iter().filter(|shop| works(Queue::Shops) && shop.api.is_some()) {
             let connector: Arc<dyn Connector> = match shop.kind {
                 ShopKind::Woocommerce => Arc::new(WooCommerce::new(shop, secrets, client.clone())?),
                 ShopKind::Shopify => Arc::new(Shopify::new(shop, secrets, client.clone())?),
             };
             shops.insert(shop.id.clone(), connector);
         }
-        let erp = Arc::new(Weclapp::new(&config.erp, secrets, client)?);
+        let erp: Option<Arc<dyn Connector>> =
+            if works(Queue::Erp) { Some(Arc::new(Weclapp::new(&config.erp, secrets, client)?)) } else { None };
         let mail: Option<Arc<dyn Connector>> = match (&config.mail, mailer) {
-            (Some(mail), Some(mailer)) => {
+            (Some(mail), Some(mailer)) if works(Queue::Mail) => {
                 Some(Arc::new(MailDesk::new(mail.clone(), mailer).map_err(RegistryError::Templates)?))
             }
             _ => None,
@@ -103,7 +106,7 @@ impl Registry {
 impl Connectors for Registry {
     fn for_command(&self, command: &Command) -> Option<Arc<dyn Connector>> {
         match command.action.queue() {
-            Queue::Erp => Some(Arc::clone(&self.erp)),
+            Queue::Erp => self.erp.clone(),
             Queue::Shops => self.shops.get(&command.order.shop).cloned(),
             Queue::Mail => self.mail.clone(),
             Queue::Events => None,
@@ -112,7 +115,7 @@ impl Connectors for Registry {
 
     fn for_hint(&self, hint: &Hint) -> Option<Arc<dyn Connector>> {
         match hint.system {
-            System::Weclapp => Some(Arc::clone(&self.erp)),
+            System::Weclapp => self.erp.clone(),
             System::Woocommerce | System::Shopify | System::Mail => None,
         }
     }

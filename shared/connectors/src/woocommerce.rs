@@ -33,7 +33,8 @@ const POST_NOTE: &str = "POST /orders/{id}/notes";
 const NO_SUCH_ORDER: &str = "woocommerce_rest_shop_order_invalid_id";
 
 /// How this shop signs: base64 of HMAC-SHA256 in `X-WC-Webhook-Signature`. The call WooCommerce makes when a webhook is
-/// saved has no signature and wants exactly a 200.
+/// saved has no signature and wants exactly a 200. WooCommerce decodes HTML entities in its secret before it signs: make
+/// secrets of letters and digits.
 ///
 /// # Errors
 /// [`MissingSecret`] if a webhook secret was not resolved.

@@ -153,7 +153,9 @@ impl StepResult {
             Self::Shipment { id, number } => document("shipment", id, number),
             Self::Invoice { id, number } => document("invoice", id, number),
             Self::Told => "the shop knows".to_owned(),
-            Self::Mailed { message_id } if message_id.is_empty() => "there was no address to write to".to_owned(),
+            Self::Mailed { message_id } if message_id.is_empty() => {
+                "there was no address to write to".to_owned()
+            }
             Self::Mailed { .. } => "mail handed over".to_owned(),
             Self::Cancelled { outcome } => outcome.clone(),
             Self::Passed => "let through".to_owned(),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kontor_domain::{
-    Currency, DocumentId, Money, MoneyError, OrderLife, Payment, PaymentId, PaymentSource, PlacedOrder, Refund,
-    RefundId, Shipment, ShipmentId,
+    Currency, DocumentId, Money, MoneyError, OrderLife, Payment, PaymentId, PaymentSource, PlacedOrder,
+    Refund, RefundId, Shipment, ShipmentId,
 };
 use serde::{Deserialize, Serialize};
 

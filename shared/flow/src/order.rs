@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kontor_domain::{Money, OrderKey, OrderNumber};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, CommandId, FailureId, FlowRef, Facts, StepKey, StepResult};
+use crate::{Command, CommandId, Facts, FailureId, FlowRef, StepKey, StepResult};
 
 /// Where a step stands. The plan alone changes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,4 +273,3 @@ pub struct TimelineEntry {
     /// Where the order stood afterwards.
     pub status: OrderStatus,
 }
-

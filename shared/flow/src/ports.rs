@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::order::OrderSummary;
 use crate::remedy::BoxError;
 use crate::{
-    Address, CallError, Command, CommandId, Envelope, Failure, FailureClass, FailureId, FailureState, Finish, Flow,
-    FlowName, FlowRef, Happened, Hint, Order, OrderStatus, TimelineEntry,
+    Address, CallError, Command, CommandId, Envelope, Failure, FailureClass, FailureId, FailureState, Finish,
+    Flow, FlowName, FlowRef, Happened, Hint, Order, OrderStatus, TimelineEntry,
 };
 
 /// Why the store or a queue did not do as told.
@@ -132,11 +132,21 @@ pub enum Claim {
 #[async_trait]
 pub trait Leases: Send + Sync {
     /// Claims the command for `owner` until `until`. Counts an attempt.
-    async fn claim(&self, id: &CommandId, owner: &Owner, now: Timestamp, until: Timestamp)
-    -> Result<Claim, StoreError>;
+    async fn claim(
+        &self,
+        id: &CommandId,
+        owner: &Owner,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Claim, StoreError>;
     /// Keeps the result and ends the lease. `false` if `owner` does not hold it any more: then nothing is kept.
-    async fn complete(&self, id: &CommandId, owner: &Owner, finish: &Finish, now: Timestamp)
-    -> Result<bool, StoreError>;
+    async fn complete(
+        &self,
+        id: &CommandId,
+        owner: &Owner,
+        finish: &Finish,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
     /// Gives the lease back undone; `unknown` if the attempt may have had its effect. `false` if `owner` does not hold
     /// it any more.
     async fn release(&self, id: &CommandId, owner: &Owner, unknown: bool) -> Result<bool, StoreError>;
@@ -172,8 +182,13 @@ pub trait Failures: Send + Sync {
 pub trait Cursors: Send + Sync {
     /// Takes the run lock of `name` until `until`. `None` if another run holds it; else the cursor saved last, empty at
     /// first.
-    async fn lock(&self, name: &str, owner: &Owner, now: Timestamp, until: Timestamp)
-    -> Result<Option<String>, StoreError>;
+    async fn lock(
+        &self,
+        name: &str,
+        owner: &Owner,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<String>, StoreError>;
     /// Saves the cursor and gives the lock back. `false` if `owner` does not hold it any more: then nothing is saved.
     async fn save(&self, name: &str, owner: &Owner, cursor: &str) -> Result<bool, StoreError>;
 }
@@ -252,8 +267,13 @@ pub struct Received {
 #[async_trait]
 pub trait Receiver: Send + Sync {
     /// At most `max` messages, invisible for `visibility`; waits up to `wait` for the first one.
-    async fn receive(&self, from: Address, max: usize, visibility: Duration, wait: Duration)
-    -> Result<Vec<Received>, StoreError>;
+    async fn receive(
+        &self,
+        from: Address,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Received>, StoreError>;
     /// Deletes them. A receipt that is no longer good is not an error.
     async fn delete(&self, from: Address, receipts: Vec<String>) -> Result<(), StoreError>;
 }

@@ -179,7 +179,9 @@ impl CallError {
             Self::RateLimited { after, .. } => Remedy::Retry { after: *after },
             Self::Concurrent { .. } => Remedy::Reconcile { after: None },
             Self::Unreadable { effect: Effect::Possible, .. } => Remedy::Reconcile { after: None },
-            Self::Unreadable { effect: Effect::None, .. } | Self::Refused { .. } | Self::Unmapped { .. } => Remedy::Park,
+            Self::Unreadable { effect: Effect::None, .. } | Self::Refused { .. } | Self::Unmapped { .. } => {
+                Remedy::Park
+            }
             Self::Denied { .. } => Remedy::Alarm,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
@@ -98,6 +99,15 @@ fn unreadable(error: &kontor_flow::message::MessageError, record: &Received) -> 
     })
 }
 
+/// How long a worker may take for one record. A lease lasts longer (see [`LEASE`]), so that nobody else begins before.
+pub const LIMIT: Duration = Duration::from_secs(110);
+
+/// How long the lease of a command lasts.
+pub const LEASE: Duration = Duration::from_secs(130);
+
+/// How long a message is invisible while it is worked on.
+pub const VISIBILITY: Duration = Duration::from_secs(150);
+
 /// Puts settled records where they belong.
 #[derive(Clone)]
 pub struct Post {
@@ -108,10 +118,22 @@ pub struct Post {
 }
 
 impl Post {
-    /// Works off one record, whatever happens in it.
-    pub async fn settle(&self, worker: &dyn Worker, from: Address, record: &Received, now: Timestamp) -> Outcome {
-        let work = AssertUnwindSafe(worker.work(record, now)).catch_unwind();
-        let verdict = work.await.unwrap_or_else(|_| panicked(record));
+    /// Works off one record within `limit`, whatever happens in it. A record cut off by the limit comes again; if it was
+    /// a command, its lease says that its outcome is unknown.
+    pub async fn settle(
+        &self,
+        worker: &dyn Worker,
+        from: Address,
+        record: &Received,
+        now: Timestamp,
+        limit: Duration,
+    ) -> Outcome {
+        let work = tokio::time::timeout(limit, AssertUnwindSafe(worker.work(record, now)).catch_unwind());
+        let verdict = match work.await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(_)) => panicked(record),
+            Err(_) => Verdict::Again { attempts: record.receives, after: None },
+        };
         metrics::counter!("records", "queue" => from.to_string(), "verdict" => word(&verdict)).increment(1);
         match verdict {
             Verdict::Done => Outcome::Delete,
@@ -128,7 +150,7 @@ impl Post {
         from: Address,
         record: &Received,
         attempts: u32,
-        after: Option<std::time::Duration>,
+        after: Option<Duration>,
     ) {
         let pause = backoff::pause(attempts, after);
         if let Err(error) = self.delayer.delay(from, &record.receipt, pause).await {

@@ -17,3 +17,22 @@ pub fn now() -> Timestamp {
 pub fn new_owner() -> Owner {
     Owner(Uuid::new_v4().to_string())
 }
+
+/// Measures how long something takes, for metrics and benches.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// What has passed since.
+    #[must_use]
+    pub fn elapsed(self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}

@@ -1,1 +1,10 @@
-//! Placeholder.
+//! What turns the engine into functions: the environment, the clock, log lines, webhooks, batches, schedules. The only crate that knows Lambda.
+
+pub mod backoff;
+pub mod batch;
+pub mod book;
+pub mod clock;
+pub mod lambda;
+pub mod settings;
+pub mod signals;
+pub mod webhook;

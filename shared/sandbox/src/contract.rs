@@ -162,7 +162,9 @@ fn strict(schema: &Value, schemas: &Map<String, Value>) -> Value {
             Value::Object(inner) => Value::Object(
                 inner.iter().map(|(name, value)| (name.clone(), strict(value, schemas))).collect(),
             ),
-            other => other.clone(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                schema.clone()
+            }
         };
     }
     let writable = |name: &str, schema: &Value| {

@@ -3,9 +3,12 @@
 
 mod clock;
 pub mod contract;
+mod faults;
 mod server;
 pub mod shopify;
+pub mod traffic;
 pub mod weclapp;
 pub mod woocommerce;
 
+pub use faults::Switches;
 pub use server::StartError;

@@ -2,8 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use futures_util::stream;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -54,4 +58,11 @@ async fn serve_until(
         if stopped.wait_for(|stop| *stop).await.is_err() {}
     };
     axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+/// The work is done; the caller waits, then its connection breaks.
+pub(crate) async fn broken(wait: Duration) -> Response {
+    tokio::time::sleep(wait).await;
+    let end = stream::once(async { Err::<Bytes, _>(io::Error::other("the connection broke")) });
+    Response::new(Body::from_stream(end))
 }

@@ -4,13 +4,15 @@
 mod actions;
 mod api;
 mod books;
-mod faults;
+
 mod parse;
 pub(crate) mod properties;
 mod query;
 mod records;
 mod refusal;
 mod report;
+#[cfg(test)]
+mod tests;
 mod warehouse;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,14 +22,15 @@ use axum::Router;
 use rust_decimal::Decimal;
 use tokio::net::TcpListener;
 
-pub use self::faults::Switches;
 pub use self::report::{Document, Doubled, Report};
+pub use crate::faults::Switches;
 
 use self::books::Books;
-use self::faults::Faults;
+
 use self::report::Tally;
 use self::warehouse::{Notice, Warehouse};
 use crate::contract::Validator;
+use crate::faults::Faults;
 use crate::server::{Running, StartError};
 
 /// An article the stand-in starts with.
@@ -174,7 +177,6 @@ impl State {
     }
 
     /// The routes, to be served by anyone.
-    #[must_use]
     pub fn router(&self) -> Router {
         api::router(self.clone())
     }

@@ -51,7 +51,9 @@ fn meta(order: &Order, keys: &[&str]) -> Option<String> {
         let text: String = serde_json::from_str(meta.value.as_ref()?.get()).ok()?;
         filled(&text)
     };
-    keys.iter().find_map(|key| order.meta_data.iter().filter(|meta| meta.key == *key).find_map(text))
+    keys.iter().find_map(|key| {
+        order.meta_data.iter().filter(|meta| meta.key.as_deref() == Some(*key)).find_map(text)
+    })
 }
 
 fn customer(order: &Order) -> Result<Customer, Unreadable> {

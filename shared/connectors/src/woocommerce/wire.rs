@@ -118,7 +118,7 @@ pub(super) struct Address {
 /// What plugins attach. The value may be anything.
 #[derive(Deserialize)]
 pub(super) struct Meta {
-    pub(super) key: String,
+    pub(super) key: Option<String>,
     pub(super) value: Option<Box<RawValue>>,
 }
 

@@ -25,9 +25,16 @@ impl AlertDesk {
     ///
     /// # Errors
     /// [`DeskError::Store`]; the message must come again.
-    pub async fn handle(&self, queue: Queue, body: &str, parked: &Parked, now: Timestamp) -> Result<(), DeskError> {
+    pub async fn handle(
+        &self,
+        queue: Queue,
+        body: &str,
+        parked: &Parked,
+        now: Timestamp,
+    ) -> Result<(), DeskError> {
         let failure = self.keep(queue, body, parked, now).await?;
-        let order = failure.order.as_ref().map_or_else(|| "no order".to_owned(), |key| format!("order {key}"));
+        let order =
+            failure.order.as_ref().map_or_else(|| "no order".to_owned(), |key| format!("order {key}"));
         let subject = format!("Kontor: {} failure on {queue}, {order}", failure.class.as_str());
         let text = format!(
             "A message of the queue {queue} could not be processed and was kept.\n\n\
@@ -43,7 +50,13 @@ impl AlertDesk {
         Ok(self.notifier.notify(&subject, &text).await?)
     }
 
-    async fn keep(&self, queue: Queue, body: &str, parked: &Parked, now: Timestamp) -> Result<Failure, DeskError> {
+    async fn keep(
+        &self,
+        queue: Queue,
+        body: &str,
+        parked: &Parked,
+        now: Timestamp,
+    ) -> Result<Failure, DeskError> {
         let id = FailureId::of(queue, body);
         for _ in 0..CONFLICTS {
             let before = self.failures.load(&id).await?;

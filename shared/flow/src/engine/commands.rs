@@ -9,8 +9,8 @@ use super::{DeskError, Parked, Verdict};
 use crate::ports::{Claim, Connectors, Job, Leases, OrderReader, Outgoing, Owner, Past, Sender};
 use crate::remedy::chain;
 use crate::{
-    Address, Command, Course, Event, EventRecord, FailureClass, FailureId, FailureNote, Finish, Happened, Hint, Message,
-    Order, Queue, Remedy, StepState,
+    Address, Command, Course, Event, EventRecord, FailureClass, FailureId, FailureNote, Finish, Happened,
+    Hint, Message, Order, Queue, Remedy, StepState,
 };
 
 /// Attempts after which an outage is no passing one. With pauses of up to ten minutes that is about a day.
@@ -55,7 +55,9 @@ impl CommandDesk {
                 Ok(()) => Verdict::Done,
                 Err(error) => error.verdict(slip.receives, None),
             },
-            Message::Delivery(_) | Message::Happened(_) => DeskError::Misdirected.verdict(slip.receives, None),
+            Message::Delivery(_) | Message::Happened(_) => {
+                DeskError::Misdirected.verdict(slip.receives, None)
+            }
         }
     }
 
@@ -67,7 +69,8 @@ impl CommandDesk {
         now: Timestamp,
     ) -> Result<Verdict, DeskError> {
         let order = self.reader.load(&command.order).await?;
-        let order = order.ok_or_else(|| DeskError::Unknown { what: format!("the order {}", command.order) })?;
+        let order =
+            order.ok_or_else(|| DeskError::Unknown { what: format!("the order {}", command.order) })?;
         let wanted = order.steps.get(&command.step).and_then(StepState::command);
         if wanted != Some(command) {
             // Carried out already, or no longer wanted: a late or doubled message.
@@ -107,7 +110,9 @@ impl CommandDesk {
             Some(connector) => {
                 connector.perform(Job { command, order, past, now }).await.map_err(DeskError::from)
             }
-            None => Err(DeskError::Unknown { what: format!("how to carry out {} for {}", command.action, order.key.shop) }),
+            None => Err(DeskError::Unknown {
+                what: format!("how to carry out {} for {}", command.action, order.key.shop),
+            }),
         };
         let error = match result {
             Ok(finish) => return self.keep(command, owner, finish, now).await,
@@ -176,13 +181,15 @@ impl CommandDesk {
 
     async fn hint(&self, hint: &Hint, now: Timestamp) -> Result<(), DeskError> {
         let connector = self.connectors.for_hint(hint);
-        let connector = connector.ok_or_else(|| DeskError::Unknown { what: format!("where to look up a {}", hint.entity) })?;
+        let connector = connector
+            .ok_or_else(|| DeskError::Unknown { what: format!("where to look up a {}", hint.entity) })?;
         let news = connector.look_up(hint, now).await?;
         self.enqueue(news).await
     }
 
     async fn enqueue(&self, news: Vec<Happened>) -> Result<(), DeskError> {
-        let messages = news.into_iter().map(|happened| Ok(Outgoing::now(Message::Happened(happened).encode()?)));
+        let messages =
+            news.into_iter().map(|happened| Ok(Outgoing::now(Message::Happened(happened).encode()?)));
         let messages = messages.collect::<Result<Vec<_>, DeskError>>()?;
         if messages.is_empty() {
             return Ok(());

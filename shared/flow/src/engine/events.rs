@@ -11,7 +11,9 @@ use crate::apply::apply;
 use crate::order::Cause;
 use crate::plan::{Plan, plan};
 use crate::ports::{FlowBook, Intake, OrderReader, OrderWriter, Outgoing, Sender, StoreError};
-use crate::{Address, Command, EventRecord, Flow, Happened, Message, Order, StepKey, StepState, TimelineEntry};
+use crate::{
+    Address, Command, EventRecord, Flow, Happened, Message, Order, StepKey, StepState, TimelineEntry,
+};
 
 /// How often a write is tried again at once when another was faster.
 const CONFLICTS: usize = 8;
@@ -107,7 +109,8 @@ impl EventDesk {
             }
             None => {
                 let flow = self.flows.current(&key.shop).await?;
-                let flow = flow.ok_or_else(|| DeskError::Unknown { what: format!("the shop {}", key.shop) })?;
+                let flow =
+                    flow.ok_or_else(|| DeskError::Unknown { what: format!("the shop {}", key.shop) })?;
                 Ok((Order::unheard_of(key.clone(), flow.id.clone(), now), flow))
             }
         }
@@ -184,7 +187,9 @@ fn changes(before: &Order, plan: &Plan) -> Vec<String> {
     if let Some(why) = plan.held.as_ref().filter(|why| before.held.as_ref() != Some(why)) {
         changes.push(format!("held: {why}"));
     }
-    if let (crate::Course::Forward, crate::Course::Cancelling { because, .. }) = (&before.course, &plan.course) {
+    if let (crate::Course::Forward, crate::Course::Cancelling { because, .. }) =
+        (&before.course, &plan.course)
+    {
         changes.push(format!("cancelled: {because}"));
     }
     changes

@@ -4,10 +4,12 @@ mod alerts;
 mod commands;
 mod events;
 mod overdue;
+mod replay;
 mod verdict;
 
 pub use alerts::AlertDesk;
 pub use commands::{CommandDesk, Slip};
 pub use events::EventDesk;
 pub use overdue::{OverdueDesk, OverdueReport};
+pub use replay::{ReplayDesk, ReplayError};
 pub use verdict::{DeskError, Parked, Verdict};

@@ -69,7 +69,9 @@ impl Parked {
         Self {
             class: word("class").and_then(FailureClass::named).unwrap_or(FailureClass::Crash),
             cause: word("cause")
-                .unwrap_or("the worker did not finish with it, again and again (crash, timeout or out of memory)")
+                .unwrap_or(
+                    "the worker did not finish with it, again and again (crash, timeout or out of memory)",
+                )
                 .to_owned(),
             attempts: word("attempts").and_then(|n| n.parse().ok()).unwrap_or(0),
             order: word("order").and_then(|key| key.parse().ok()),
@@ -120,10 +122,11 @@ impl DeskError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Store(StoreError::Conflict { .. } | StoreError::Unavailable { .. }) | Self::Crowded { .. } => {
-                Remedy::Retry { after: None }
+            Self::Store(StoreError::Conflict { .. } | StoreError::Unavailable { .. })
+            | Self::Crowded { .. } => Remedy::Retry { after: None },
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Refused { .. }) | Self::FlowGone { .. } => {
+                Remedy::Alarm
             }
-            Self::Store(StoreError::Corrupt { .. } | StoreError::Refused { .. }) | Self::FlowGone { .. } => Remedy::Alarm,
             Self::Read(_) | Self::Message(_) | Self::Unknown { .. } | Self::Misdirected => Remedy::Park,
             Self::Call(error) => error.remedy(),
         }
@@ -133,18 +136,18 @@ impl DeskError {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Store(StoreError::Conflict { .. } | StoreError::Unavailable { .. }) | Self::Crowded { .. } => {
-                FailureClass::Outage
-            }
+            Self::Store(StoreError::Conflict { .. } | StoreError::Unavailable { .. })
+            | Self::Crowded { .. } => FailureClass::Outage,
             Self::Store(StoreError::Refused { .. }) => FailureClass::Refused,
-            Self::Store(StoreError::Corrupt { .. }) | Self::Read(_) | Self::Message(_) | Self::Misdirected => {
-                FailureClass::Unreadable
-            }
+            Self::Store(StoreError::Corrupt { .. })
+            | Self::Read(_)
+            | Self::Message(_)
+            | Self::Misdirected => FailureClass::Unreadable,
             Self::FlowGone { .. } | Self::Unknown { .. } => FailureClass::Unmapped,
             Self::Call(error) => match error {
-                CallError::Unavailable { .. } | CallError::RateLimited { .. } | CallError::Concurrent { .. } => {
-                    FailureClass::Outage
-                }
+                CallError::Unavailable { .. }
+                | CallError::RateLimited { .. }
+                | CallError::Concurrent { .. } => FailureClass::Outage,
                 CallError::Refused { .. } => FailureClass::Refused,
                 CallError::Denied { .. } => FailureClass::Denied,
                 CallError::Unreadable { .. } => FailureClass::Unreadable,

@@ -8,12 +8,12 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{get, post};
-use futures_util::stream;
 
-use super::faults::{Fate, Switches};
 use super::query::{list, properties_of};
 use super::refusal::Refusal;
 use super::{Inner, State};
+use crate::faults::{Fate, Switches};
+use crate::server::broken;
 
 /// Where the API is.
 const BASE: &str = "/webapp/api/v2/";
@@ -256,9 +256,7 @@ fn faulty(inner: &Inner, status: StatusCode) -> Response {
 /// The work is done; the caller waits, then its connection breaks.
 async fn never_answer(inner: &Inner, wait: Duration) -> Response {
     inner.tally().faults += 1;
-    tokio::time::sleep(wait).await;
-    let broken = stream::once(async { Err::<Bytes, _>(std::io::Error::other("the connection broke")) });
-    Response::new(Body::from_stream(broken))
+    broken(wait).await
 }
 
 fn answer(status: StatusCode, text: String) -> Response {

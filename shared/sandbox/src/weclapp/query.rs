@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::books::{Books, CARRIER, CURRENCIES};
 use super::properties::{
@@ -270,11 +270,11 @@ fn project(properties: &Properties, wanted: &str, records: Vec<Value>) -> Result
     if let Some(unknown) = names.iter().find(|name| !properties.has(name)) {
         return Err(Refusal::unknown_property(unknown));
     }
-    let only = |record: Value| match record {
-        Value::Object(all) => Value::Object(
-            all.into_iter().filter(|(name, _)| names.contains(&name.as_str())).collect::<Map<_, _>>(),
-        ),
-        other => other,
+    let only = |mut record: Value| {
+        if let Some(all) = record.as_object_mut() {
+            all.retain(|name, _| names.contains(&name.as_str()));
+        }
+        record
     };
     Ok(records.into_iter().map(only).collect())
 }

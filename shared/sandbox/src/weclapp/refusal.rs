@@ -10,7 +10,7 @@ pub(crate) struct Refusal {
     kind: &'static str,
     title: &'static str,
     detail: String,
-    problem: Option<Invalid>,
+    problem: Option<Box<Invalid>>,
 }
 
 /// What is wrong with one property.
@@ -34,13 +34,13 @@ impl Refusal {
             kind: "validation",
             title: "entity validation failed",
             detail: title.to_owned(),
-            problem: Some(Invalid {
+            problem: Some(Box::new(Invalid {
                 kind,
                 title: title.to_owned(),
                 code: None,
                 location: location.to_owned(),
                 allowed: &[],
-            }),
+            })),
         }
     }
 

@@ -50,10 +50,6 @@ impl Warehouse {
 
     /// A shipment to be packed.
     pub(crate) fn pack(&self, shipment: u64) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "stand-ins of outside systems have clocks of their own"
-        )]
         let due = Instant::now() + self.delay;
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner).push_back((due, shipment));
         self.put.notify_one();
@@ -76,10 +72,6 @@ impl Warehouse {
 
     /// Shipments whose time has come, and how long until the next.
     fn due(&self) -> (Vec<u64>, Duration) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "stand-ins of outside systems have clocks of their own"
-        )]
         let now = Instant::now();
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         let count = shelf.iter().take_while(|(due, _)| *due <= now).count();

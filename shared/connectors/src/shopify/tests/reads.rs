@@ -397,9 +397,11 @@ proptest! {
         let name = ["paid-discounts", "refunded-part", "cancelled"][which];
         let mut body = fixture(&format!("shopify/{name}.json"));
         let at = at % body.len();
+        let last = body.len() - 1;
         if cut {
             body.truncate(at);
-            prop_assert!(try_read("orders/updated", &body).is_err() || at + 1 >= body.len());
+            // Only the line break at the end may be missing.
+            prop_assert!(try_read("orders/updated", &body).is_err() || at == last);
         } else {
             body[at] = byte;
             drop(try_read("orders/updated", &body));

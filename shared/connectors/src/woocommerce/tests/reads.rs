@@ -288,6 +288,19 @@ fn errors_say_where_and_repeat_nothing_of_the_body() {
 }
 
 #[test]
+fn whatever_plugins_attach_does_no_harm() {
+    let meta = json!([
+        {"id": 1, "key": null, "value": null}, {"id": 2, "key": "_vat_number", "value": {"a": [1.5, null]}},
+        {"key": "vat_number", "value": 12}, {"id": 3, "key": "_billing_eu_vat_number", "value": " ATU12345678 "}
+    ]);
+    let order = order(&changed("cod", |order| order["meta_data"] = meta.clone()).unwrap());
+    assert_eq!(
+        (order.customer.vat_id.as_deref(), order.customer.group.as_str()),
+        (Some("ATU12345678"), "B2B")
+    );
+}
+
+#[test]
 fn what_does_not_add_up_is_held() {
     let error = changed("cod", |order| order["total"] = json!("22.00")).unwrap_err();
     assert!(error.contains("0.89 EUR is unexplained"), "{error}");
@@ -378,9 +391,11 @@ proptest! {
         let name = ["prepaid-two-rates-coupon", "refunded-part", "b2b-invoice"][which];
         let mut body = fixture(&format!("woocommerce/{name}.json"));
         let at = at % body.len();
+        let last = body.len() - 1;
         if cut {
             body.truncate(at);
-            prop_assert!(try_read("order.updated", &body).is_err());
+            // Only the line break at the end may be missing.
+            prop_assert!(try_read("order.updated", &body).is_err() || at == last);
         } else {
             body[at] = byte;
             drop(try_read("order.updated", &body));

@@ -69,9 +69,8 @@ impl Faults {
     pub(crate) fn draw(&self) -> (Fate, Option<Duration>) {
         let (switches, outage_ends) = *self.switches.read().unwrap_or_else(PoisonError::into_inner);
         let latency = (switches.latency_ms > 0).then(|| Duration::from_millis(switches.latency_ms));
-        let fate = if switches.outage || (outage_ends > 0 && now_ms() < outage_ends) {
-            Fate::Down
-        } else if self.hits(switches.error_per_mille) {
+        let outage = switches.outage || (outage_ends > 0 && now_ms() < outage_ends);
+        let fate = if outage || self.hits(switches.error_per_mille) {
             Fate::Down
         } else if self.hits(switches.rate_limit_per_mille) {
             Fate::Limited

@@ -1,0 +1,263 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use kontor_domain::{OrderKey, ShopId};
+
+/// Kontor carries orders from shops through the ERP to the parcel, each exactly once.
+///
+/// Exit code 0: done. 1: it did not work. 2: the call or the configuration is wrong.
+#[derive(Debug, Parser)]
+#[command(name = "kontor", version)]
+pub(crate) struct Args {
+    /// Answer in JSON, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented kontor.yaml and the example flows to start from.
+    Init {
+        /// The folder to write to.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Check kontor.yaml and its flows.
+    Check {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Run everything in one process: webhooks, workers, schedules.
+    Up {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The folder with everything that is kept.
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+        /// The address to listen on.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Messages worked on at the same time, per queue.
+        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
+        width: u16,
+    },
+    /// Run the main job once, on this machine alone: recorded orders through to the invoice.
+    Demo {
+        /// Keep everything running afterwards, until interrupted.
+        #[arg(long)]
+        stay: bool,
+    },
+    /// Stand-ins of outside systems.
+    Sandbox {
+        #[command(subcommand)]
+        system: Sandbox,
+    },
+    /// Orders and their timelines.
+    Orders {
+        #[command(flatten)]
+        data: DataArgs,
+        #[command(subcommand)]
+        what: Orders,
+    },
+    /// Flows: check and draw them.
+    Flow {
+        #[command(subcommand)]
+        what: Flows,
+    },
+    /// Messages that could not be processed.
+    Failures {
+        #[command(flatten)]
+        data: DataArgs,
+        #[command(subcommand)]
+        what: Failures,
+    },
+    /// Measure this machine: orders accepted and carried through, CPU and calls per order.
+    Bench {
+        /// Orders to send.
+        #[arg(long, default_value_t = 2_000)]
+        orders: u32,
+        /// Senders at the same time.
+        #[arg(long, default_value_t = 64)]
+        senders: u16,
+        /// Messages worked on at the same time, per queue.
+        #[arg(long, default_value_t = 64)]
+        width: u16,
+    },
+    /// Put a checked configuration into force in a deployed bundle.
+    Push {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The table of the bundle (an output of its stack).
+        #[arg(long)]
+        table: String,
+        /// Who pushes; kept with the version.
+        #[arg(long, default_value = "operator")]
+        by: String,
+    },
+    /// Send orders: what the bench is driven by.
+    #[command(hide = true)]
+    Load {
+        #[arg(long)]
+        to: String,
+        #[arg(long)]
+        orders: u32,
+        #[arg(long)]
+        senders: u16,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration.
+    #[arg(long, default_value = "kontor.yaml")]
+    pub(crate) config: PathBuf,
+    /// The folder with the flows; `flows` beside the configuration if not given.
+    #[arg(long)]
+    pub(crate) flows: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataArgs {
+    /// The folder of `kontor up`.
+    #[arg(long, default_value = "data", global = true)]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sandbox {
+    /// weclapp, with articles but no orders; GET /_sandbox/report tells what it holds.
+    Erp {
+        /// The address to listen on.
+        #[arg(long, default_value = "127.0.0.1:8090")]
+        listen: SocketAddr,
+        /// The token it asks for.
+        #[arg(long, default_value = "sandbox")]
+        token: String,
+        /// Where it sends its webhooks to.
+        #[arg(long)]
+        webhook_url: Option<String>,
+    },
+    /// Everything the bench runs against; prints its addresses.
+    #[command(hide = true)]
+    Bench {
+        #[arg(long)]
+        orders: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Orders {
+    /// List orders, the last changed first.
+    List {
+        /// Only in this status: incomplete, in_work, waiting, held, failed, completed, cancelled.
+        #[arg(long)]
+        status: Option<String>,
+        /// Only of this shop.
+        #[arg(long)]
+        shop: Option<ShopId>,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show an order: what is known, where each step stands, its timeline.
+    Show {
+        /// The order, <shop>/<order id>.
+        key: OrderKey,
+    },
+    /// Let an order through a step that waits for approval.
+    Approve {
+        /// The order, <shop>/<order id>.
+        key: OrderKey,
+        /// The step.
+        step: String,
+        /// Who decides; goes into the timeline.
+        #[arg(long)]
+        by: String,
+    },
+    /// Refuse an order at a step that waits for approval: it is cancelled.
+    Refuse {
+        /// The order, <shop>/<order id>.
+        key: OrderKey,
+        /// The step.
+        step: String,
+        /// Who decides; goes into the timeline.
+        #[arg(long)]
+        by: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Flows {
+    /// Check flow files.
+    Check {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Draw a flow.
+    Draw {
+        /// The file.
+        file: PathBuf,
+        /// As SVG rather than Mermaid.
+        #[arg(long)]
+        svg: bool,
+        /// With the position of this order, <shop>/<order id>.
+        #[arg(long)]
+        order: Option<OrderKey>,
+        /// The folder of `kontor up`, for the order.
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Failures {
+    /// List failures, the last failed first.
+    List {
+        /// Only in this state: open, replayed, discarded. All with `all`.
+        #[arg(long, default_value = "open")]
+        state: String,
+        /// Only of this class: unreadable, unmapped, refused, denied, outage, crash.
+        #[arg(long)]
+        class: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show a failure with its message.
+    Show {
+        /// Its id.
+        id: String,
+        /// Write only the raw body of the delivery, to edit it.
+        #[arg(long)]
+        body: bool,
+    },
+    /// Put a failure's message back into its queue.
+    Replay {
+        /// Its id.
+        id: String,
+        /// With this body instead (a delivery of a shop).
+        #[arg(long)]
+        body: Option<PathBuf>,
+        /// Who replays; goes into the record.
+        #[arg(long, default_value = "operator")]
+        by: String,
+    },
+    /// Give a failure up.
+    Discard {
+        /// Its id.
+        id: String,
+        /// Why; goes into the record.
+        #[arg(long)]
+        because: String,
+        /// Who discards; goes into the record.
+        #[arg(long, default_value = "operator")]
+        by: String,
+    },
+}

@@ -1,0 +1,256 @@
+//! `kontor bench`: what this machine does. Stand-ins and senders run in processes of their own, so that the CPU counted is Kontor's.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use kontor_flow::remedy::BoxError;
+use kontor_runtime::clock::Stopwatch;
+use kontor_sandbox::weclapp::Report;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::load::Sent;
+use crate::out::Out;
+use kontor_sandbox::traffic;
+use crate::world::{Addresses, Running, SECRET, client};
+
+/// How long the bench waits for the last order.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What was measured.
+#[derive(Debug, Serialize, Deserialize)]
+struct Figures {
+    orders: u32,
+    /// One durable write alone, for comparison.
+    fsync_ms: f64,
+    accepted_per_second: f64,
+    accept_p50_ms: f64,
+    accept_p99_ms: f64,
+    /// From the first delivery to the last invoice and mail.
+    chain_per_second: f64,
+    cpu_ms_per_order: f64,
+    memory_mib: f64,
+    data_kib_per_order: f64,
+    erp_calls_per_order: f64,
+    doubled: usize,
+    calls_of_new_customer: BTreeMap<String, u64>,
+    calls_of_known_customer: BTreeMap<String, u64>,
+}
+
+pub(crate) async fn run(orders: u32, senders: u16, width: u16, out: Out) -> Result<ExitCode, BoxError> {
+    let data = tempfile::tempdir()?;
+    let fsync_ms = fsync(data.path())?;
+    // Three orders go ahead: one warms up, one is of a new customer, one of the same again.
+    let (mut stands, addresses) = stands(orders.saturating_add(3)).await?;
+    let house = Running::start(&addresses, data.path(), usize::from(width)).await?;
+    tell_hook(&addresses, &house).await?;
+    let single = singles(&addresses, &house, orders).await?;
+
+    let (cpu, before) = (cpu_ms()?, report(&addresses).await?);
+    let watch = Stopwatch::start();
+    let sent = load(&house.url, orders, senders).await?;
+    quiet(&addresses, &house, orders.saturating_add(3)).await?;
+    let took = watch.elapsed();
+    let (cpu, after) = (cpu_ms()? - cpu, report(&addresses).await?);
+    let count = f64::from(orders);
+    let figures = Figures {
+        orders,
+        fsync_ms,
+        accepted_per_second: rate(count, sent.seconds),
+        accept_p50_ms: sent.p50_ms,
+        accept_p99_ms: sent.p99_ms,
+        chain_per_second: rate(count, took.as_secs_f64()),
+        cpu_ms_per_order: rate(cpu, count),
+        memory_mib: memory_mib()?,
+        data_kib_per_order: rate(kib(data.path())?, count),
+        erp_calls_per_order: rate(float(after.calls_made().saturating_sub(before.calls_made())), count),
+        doubled: after.doubled.len(),
+        calls_of_new_customer: single.0,
+        calls_of_known_customer: single.1,
+    };
+    house.stop().await?;
+    stands.kill().await?;
+    out.show(&figures, show)?;
+    Ok(if figures.doubled == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(f: &Figures) -> String {
+    let calls = |calls: &BTreeMap<String, u64>| {
+        let each: Vec<String> = calls.iter().map(|(call, count)| format!("    {count} × {call}")).collect();
+        format!("{}\n{}", calls.values().sum::<u64>(), each.join("\n"))
+    };
+    format!(
+        "{} prepaid orders, one process on the embedded engine, stand-ins without delay\n\n\
+         accepted            {:>8.0} orders/s   ({:.0} bare durable writes/s on this disk, {:.2} ms each)\n\
+         answered after      {:>8.1} ms (half), {:.1} ms (99 of 100)\n\
+         whole chain         {:>8.0} orders/s\n\
+         CPU                 {:>8.2} ms per order\n\
+         memory              {:>8.0} MiB\n\
+         on disk             {:>8.1} KiB per order\n\
+         calls to the ERP    {:>8.2} per order\n\
+         doubled documents   {:>8}\n\n\
+         calls for a prepaid order of a new customer: {}\n\
+         calls for a prepaid order of a known customer: {}",
+        f.orders,
+        f.accepted_per_second,
+        rate(1_000.0, f.fsync_ms),
+        f.fsync_ms,
+        f.accept_p50_ms,
+        f.accept_p99_ms,
+        f.chain_per_second,
+        f.cpu_ms_per_order,
+        f.memory_mib,
+        f.data_kib_per_order,
+        f.erp_calls_per_order,
+        f.doubled,
+        calls(&f.calls_of_new_customer),
+        calls(&f.calls_of_known_customer),
+    )
+}
+
+/// `count` per `unit`; these are measurements, never money.
+#[expect(clippy::float_arithmetic, reason = "a measurement, not money")]
+fn rate(count: f64, unit: f64) -> f64 {
+    if unit > 0.0 { count / unit } else { 0.0 }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a measurement, not money")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+/// Milliseconds that one small durable write takes here.
+fn fsync(data: &Path) -> Result<f64, BoxError> {
+    const WRITES: u32 = 100;
+    let mut file = File::create(data.join("fsync"))?;
+    let watch = Stopwatch::start();
+    for _ in 0..WRITES {
+        file.write_all(&[0; 4096])?;
+        file.sync_data()?;
+    }
+    Ok(rate(watch.elapsed().as_secs_f64(), f64::from(WRITES) / 1_000.0))
+}
+
+/// Starts the stand-ins in a process of their own.
+async fn stands(orders: u32) -> Result<(Child, Addresses), BoxError> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["sandbox", "bench", "--orders", &orders.to_string()])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let stdout = child.stdout.take().ok_or("the stand-ins have no output")?;
+    let line = BufReader::new(stdout).lines().next_line().await?.ok_or("the stand-ins did not start")?;
+    Ok((child, serde_json::from_str(&line)?))
+}
+
+async fn tell_hook(addresses: &Addresses, house: &Running) -> Result<(), BoxError> {
+    let url = format!("{}/_sandbox/webhook", addresses.erp);
+    client()?.post(url).body(house.hook()).send().await?.error_for_status()?;
+    Ok(())
+}
+
+async fn report(addresses: &Addresses) -> Result<Report, BoxError> {
+    let url = format!("{}/_sandbox/report", addresses.erp);
+    Ok(client()?.get(url).send().await?.error_for_status()?.json().await?)
+}
+
+/// The calls for one order of a new customer, and for the next of the same.
+async fn singles(
+    addresses: &Addresses,
+    house: &Running,
+    orders: u32,
+) -> Result<(BTreeMap<String, u64>, BTreeMap<String, u64>), BoxError> {
+    let client = client()?;
+    let mut calls = Vec::new();
+    for (nth, email) in [(1, "warm@example.test"), (2, "new@example.test"), (3, "new@example.test")] {
+        let before = report(addresses).await?;
+        let number = orders.saturating_add(nth);
+        let parcel = traffic::WOO_PREPAID.parcel("kaffee", number.into(), email)?;
+        if parcel.send(&client, &house.url, SECRET).await? != 200 {
+            return Err("a delivery was not taken".into());
+        }
+        quiet(addresses, house, nth).await?;
+        calls.push(difference(&before, &report(addresses).await?));
+    }
+    let known = calls.pop().unwrap_or_default();
+    Ok((calls.pop().unwrap_or_default(), known))
+}
+
+fn difference(before: &Report, after: &Report) -> BTreeMap<String, u64> {
+    let more = |(call, count): (&String, &u64)| {
+        let more = count.saturating_sub(before.calls.get(call).copied().unwrap_or(0));
+        (more > 0).then(|| (call.clone(), more))
+    };
+    after.calls.iter().filter_map(more).collect()
+}
+
+/// Sends the orders from a process of its own.
+async fn load(url: &str, orders: u32, senders: u16) -> Result<Sent, BoxError> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(["load", "--to", url, "--orders", &orders.to_string(), "--senders", &senders.to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .await?;
+    if !output.status.success() {
+        return Err("the senders failed".into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Waits until `orders` orders are completed.
+async fn quiet(addresses: &Addresses, house: &Running, orders: u32) -> Result<(), BoxError> {
+    let done = async {
+        loop {
+            if is_idle(house) && completed(house).await? >= u64::from(orders) {
+                return Ok::<_, BoxError>(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    match tokio::time::timeout(PATIENCE, done).await {
+        Ok(done) => done,
+        Err(_) => {
+            let report = report(addresses).await?;
+            Err(format!("not all orders were completed; the ERP has {} of them", report.sales_orders.len()).into())
+        }
+    }
+}
+
+fn is_idle(house: &Running) -> bool {
+    house.engine.stats().values().all(|depth| depth.visible + depth.in_flight + depth.delayed == 0)
+}
+
+async fn completed(house: &Running) -> Result<u64, BoxError> {
+    Ok(house.engine.orders_in(kontor_flow::OrderStatus::Completed).await?)
+}
+
+/// CPU time of this process, in milliseconds, by the kernel's ticks of 10 ms.
+fn cpu_ms() -> Result<f64, BoxError> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The name in parentheses may have blanks in it; utime and stime are the 12th and 13th fields behind it.
+    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("unreadable /proc/self/stat")?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok()).ok_or("unreadable /proc/self/stat");
+    Ok(float(ticks(11)?.saturating_add(ticks(12)?).saturating_mul(10)))
+}
+
+/// Memory of this process in MiB.
+fn memory_mib() -> Result<f64, BoxError> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("unreadable /proc/self/status")?;
+    let kib: u64 = line.split_whitespace().nth(1).ok_or("unreadable /proc/self/status")?.parse()?;
+    Ok(rate(float(kib), 1_024.0))
+}
+
+/// What the files in a folder take, in KiB.
+fn kib(data: &Path) -> Result<f64, BoxError> {
+    let mut bytes = 0_u64;
+    for entry in std::fs::read_dir(data)? {
+        bytes = bytes.saturating_add(entry?.metadata()?.len());
+    }
+    Ok(rate(float(bytes), 1_024.0))
+}

@@ -1,0 +1,213 @@
+//! The whole bundle in one process: store, workers, schedule and webhooks over one folder.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kontor_connectors::config::{Scope, ShopKind};
+use kontor_connectors::http::ClientOptions;
+use kontor_connectors::registry::Reader;
+use kontor_connectors::{Gate, HintGate, Registry};
+use kontor_embedded::Engine;
+use kontor_flow::engine::{AlertDesk, CommandDesk, EventDesk, OverdueDesk};
+use kontor_flow::ports::{Configs as _, Mailer, StoredConfig};
+use kontor_flow::remedy::{BoxError, chain};
+use kontor_flow::{Address, Queue};
+use kontor_runtime::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, Worker};
+use kontor_runtime::book::{Book, Library, Vault};
+use kontor_runtime::clock;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::mailer::Post;
+use crate::pump::Pump;
+use crate::{http, office};
+
+/// How often due orders are looked for.
+const OVERDUE_EVERY: Duration = Duration::from_secs(20);
+
+/// How often old leases are thrown away.
+const PURGE_EVERY: u32 = 180;
+
+/// What a house is made of.
+pub(crate) struct Plan {
+    /// `kontor.yaml`.
+    pub(crate) yaml: String,
+    /// Its flows, name to YAML.
+    pub(crate) flows: BTreeMap<String, String>,
+    /// The folder with everything that is kept.
+    pub(crate) data: PathBuf,
+    /// Where the secrets are.
+    pub(crate) vault: Arc<dyn Vault>,
+    /// Commands carried out at the same time, per queue.
+    pub(crate) width: usize,
+}
+
+/// The process, open but not yet working.
+pub(crate) struct House {
+    /// Store and queues.
+    pub(crate) engine: Engine,
+    /// The configuration in force.
+    pub(crate) book: Arc<Book>,
+    library: Arc<Library>,
+    registry: Arc<Registry>,
+    data: PathBuf,
+    width: usize,
+}
+
+/// Everything a webhook needs.
+pub(crate) struct Doors {
+    /// Proofs by kind of shop.
+    pub(crate) gates: BTreeMap<ShopKind, Gate>,
+    /// The ERP's hints.
+    pub(crate) hints: HintGate,
+    /// Store and queues.
+    pub(crate) engine: Engine,
+}
+
+/// Opens the store in `data`.
+pub(crate) fn open_engine(data: &Path) -> Result<Engine, BoxError> {
+    Ok(Engine::open(data, Arc::new(clock::now))?)
+}
+
+impl House {
+    /// Opens the store, puts the configuration into force, makes the connectors.
+    pub(crate) async fn open(plan: Plan) -> Result<Self, BoxError> {
+        let engine = open_engine(&plan.data)?;
+        put_into_force(&engine, &plan).await?;
+        let library = Arc::new(Library::new(Arc::new(engine.clone()), plan.vault, Scope::Everything));
+        let book = library.book(clock::now()).await?;
+        let mailer = mailer(&book, &plan.data)?;
+        let options = ClientOptions { idle_connections: plan.width, ..ClientOptions::default() };
+        let registry =
+            Registry::build(Arc::clone(&book.config), &book.secrets, Scope::Everything, mailer, options)?;
+        Ok(Self { engine, book, library, registry: Arc::new(registry), data: plan.data, width: plan.width })
+    }
+
+    /// Works until `stop` turns true: takes webhooks on `listener`, works off the queues, does what becomes due.
+    pub(crate) async fn run(self, listener: TcpListener, stop: watch::Receiver<bool>) -> Result<(), BoxError> {
+        let mut tasks = JoinSet::new();
+        for pump in self.pumps() {
+            tasks.spawn(pump.run(stop.clone()));
+        }
+        tasks.spawn(overdue(self.overdue_desk(), self.engine.clone(), stop.clone()));
+        let control = office::listen(&self.data)?;
+        tasks.spawn(office::serve(control, self.engine.clone(), stop.clone()));
+        let served = http::serve(listener, Arc::new(self.doors()?), stop).await;
+        while let Some(ended) = tasks.join_next().await {
+            ended?;
+        }
+        served
+    }
+
+    fn doors(&self) -> Result<Doors, BoxError> {
+        let mut gates = BTreeMap::new();
+        for kind in [ShopKind::Woocommerce, ShopKind::Shopify] {
+            gates.insert(kind, Gate::build(&self.book.config, kind, &self.book.secrets)?);
+        }
+        let hints = HintGate::build(&self.book.config.erp, &self.book.secrets)?;
+        Ok(Doors { gates, hints, engine: self.engine.clone() })
+    }
+
+    fn event_desk(&self) -> EventDesk {
+        EventDesk {
+            reader: Arc::new(self.engine.clone()),
+            writer: Arc::new(self.engine.clone()),
+            flows: Arc::clone(&self.library) as _,
+            intake: Arc::new(Reader(Arc::clone(&self.book.config))),
+            sender: Arc::new(self.engine.clone()),
+        }
+    }
+
+    fn overdue_desk(&self) -> OverdueDesk {
+        OverdueDesk { index: Arc::new(self.engine.clone()), desk: self.event_desk() }
+    }
+
+    fn command_desk(&self) -> CommandDesk {
+        CommandDesk {
+            reader: Arc::new(self.engine.clone()),
+            leases: Arc::new(self.engine.clone()),
+            connectors: Arc::clone(&self.registry) as _,
+            sender: Arc::new(self.engine.clone()),
+            lease: LEASE,
+        }
+    }
+
+    fn pumps(&self) -> Vec<Pump> {
+        let alerts = Arc::new(AlertDesk {
+            failures: Arc::new(self.engine.clone()),
+            notifier: Arc::new(self.engine.clone()),
+        });
+        let mut pumps = Vec::new();
+        for queue in Queue::ALL {
+            let live: Arc<dyn Worker> = match queue {
+                Queue::Events => Arc::new(EventWorker(self.event_desk())),
+                Queue::Erp | Queue::Shops | Queue::Mail => {
+                    Arc::new(CommandWorker { desk: self.command_desk(), queue })
+                }
+            };
+            let dead = Arc::new(AlertWorker { desk: Arc::clone(&alerts), queue });
+            let pump = |from, worker, width| Pump { engine: self.engine.clone(), from, worker, width };
+            pumps.push(pump(Address::Live(queue), live, self.width));
+            pumps.push(pump(Address::Dead(queue), dead, 4));
+        }
+        pumps
+    }
+}
+
+/// Keeps the configuration under a new version if it differs from the one in force.
+async fn put_into_force(engine: &Engine, plan: &Plan) -> Result<(), BoxError> {
+    kontor_runtime::book::check("kontor.yaml", &plan.yaml, &plan.flows).map_err(|problems| problems.join("\n"))?;
+    let current = engine.current().await?;
+    let same = current.as_ref().is_some_and(|c| c.yaml == plan.yaml && c.flows == plan.flows);
+    if same {
+        return Ok(());
+    }
+    let version = current.map_or(1, |c| c.version.saturating_add(1));
+    let stored = StoredConfig {
+        version,
+        yaml: plan.yaml.clone(),
+        flows: plan.flows.clone(),
+        pushed_at: clock::now(),
+        pushed_by: "kontor up".to_owned(),
+    };
+    Ok(engine.push(&stored).await?)
+}
+
+fn mailer(book: &Book, data: &Path) -> Result<Option<Arc<dyn Mailer>>, BoxError> {
+    let Some(mail) = &book.config.mail else { return Ok(None) };
+    let post = match &mail.smtp {
+        Some(reference) => Post::smtp(&book.secrets.get(reference)?)?,
+        None => Post::folder(&data.join("outbox"))?,
+    };
+    Ok(Some(Arc::new(post)))
+}
+
+async fn overdue(desk: OverdueDesk, engine: Engine, mut stop: watch::Receiver<bool>) {
+    let mut rounds = 0_u32;
+    loop {
+        let stopped = stop.clone();
+        if let Err(error) = desk.run(clock::now(), &|| *stopped.borrow()).await {
+            tracing::error!(cause = %chain(&error), "due orders cannot be looked for");
+        }
+        if rounds % PURGE_EVERY == 0
+            && let Err(error) = engine.purge(clock::now()).await
+        {
+            tracing::warn!(cause = %chain(&error), "old leases cannot be thrown away");
+        }
+        rounds = rounds.wrapping_add(1);
+        tokio::select! {
+            () = tokio::time::sleep(OVERDUE_EVERY) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// The address a listener is reached at.
+pub(crate) fn url(listener: &TcpListener) -> Result<String, BoxError> {
+    let address: SocketAddr = listener.local_addr()?;
+    Ok(format!("http://{address}"))
+}

@@ -1,0 +1,39 @@
+//! `kontor push`: a checked configuration into force in a deployed bundle.
+
+use std::process::ExitCode;
+
+use aws_config::BehaviorVersion;
+use kontor_aws::{Store, TableName};
+use kontor_flow::ports::{Configs as _, StoredConfig};
+use kontor_flow::remedy::BoxError;
+use kontor_runtime::clock;
+
+use crate::args::ConfigArgs;
+use crate::check;
+use crate::out::Out;
+use crate::run::WRONG;
+
+pub(crate) async fn run(args: &ConfigArgs, table: &str, by: String, out: Out) -> Result<ExitCode, BoxError> {
+    let texts = check::read(args)?;
+    let problems = check::problems(args, &texts);
+    if !problems.is_empty() {
+        out.line(&problems.join("\n"))?;
+        return Ok(ExitCode::from(WRONG));
+    }
+    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&aws), TableName(table.to_owned()));
+    let current = store.current().await?;
+    let version = match current {
+        Some(current) if current.yaml == texts.yaml && current.flows == texts.flows => current.version,
+        current => {
+            let version = current.map_or(1, |current| current.version.saturating_add(1));
+            let (yaml, flows) = (texts.yaml, texts.flows);
+            store.push(&StoredConfig { version, yaml, flows, pushed_at: clock::now(), pushed_by: by }).await?;
+            version
+        }
+    };
+    out.show(&serde_json::json!({ "version": version }), |_| {
+        format!("version {version} is in force; functions take it up within a minute")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

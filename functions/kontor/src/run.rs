@@ -1,0 +1,32 @@
+//! From the command line to the command.
+
+use std::process::ExitCode;
+
+use kontor_flow::remedy::BoxError;
+use kontor_runtime::signals;
+
+use crate::args::{Args, Command};
+use crate::out::Out;
+use crate::{bench, check, demo, failures, flows, init, load, orders, push, sandbox, up};
+
+/// What was asked for is wrong: the call, or the configuration it names.
+pub(crate) const WRONG: u8 = 2;
+
+pub(crate) async fn run(args: Args) -> Result<ExitCode, BoxError> {
+    let out = Out { json: args.json };
+    let quiet = !matches!(args.command, Command::Up { .. } | Command::Sandbox { .. });
+    signals::for_people(if quiet { "error" } else { "info" })?;
+    match args.command {
+        Command::Init { dir } => init::run(&dir, out),
+        Command::Check { config } => check::run(&config, out),
+        Command::Up { config, data, listen, width } => up::run(&config, data, listen, width, out).await,
+        Command::Demo { stay } => demo::run(stay, out).await,
+        Command::Sandbox { system } => sandbox::run(system, out).await,
+        Command::Orders { data, what } => orders::run(&data.data, what, out).await,
+        Command::Flow { what } => flows::run(what, out).await,
+        Command::Failures { data, what } => failures::run(&data.data, what, out).await,
+        Command::Bench { orders, senders, width } => bench::run(orders, senders, width, out).await,
+        Command::Push { config, table, by } => push::run(&config, &table, by, out).await,
+        Command::Load { to, orders, senders } => load::run(&to, orders, senders, out).await,
+    }
+}

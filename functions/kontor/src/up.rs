@@ -1,0 +1,64 @@
+//! `kontor up`: everything in one process, durable in one folder.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use kontor_flow::remedy::BoxError;
+use kontor_runtime::book::LocalVault;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::args::ConfigArgs;
+use crate::check;
+use crate::house::{House, Plan, url};
+use crate::out::Out;
+use crate::run::WRONG;
+
+pub(crate) async fn run(
+    args: &ConfigArgs,
+    data: PathBuf,
+    listen: SocketAddr,
+    width: u16,
+    out: Out,
+) -> Result<ExitCode, BoxError> {
+    let texts = check::read(args)?;
+    let problems = check::problems(args, &texts);
+    if !problems.is_empty() {
+        out.line(&problems.join("\n"))?;
+        return Ok(ExitCode::from(WRONG));
+    }
+    std::fs::create_dir_all(&data)?;
+    let plan = Plan {
+        yaml: texts.yaml,
+        flows: texts.flows,
+        data,
+        vault: Arc::new(LocalVault),
+        width: usize::from(width),
+    };
+    let house = House::open(plan).await?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen} cannot be listened on: {error}"))?;
+    let address = url(&listener)?;
+    let ready = serde_json::json!({ "ready": address });
+    if out.json { out.line(&ready.to_string())? } else { out.line(&format!("kontor is ready on {address}"))? }
+    house.run(listener, on_signal()?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Turns true on SIGINT and SIGTERM.
+pub(crate) fn on_signal() -> Result<watch::Receiver<bool>, BoxError> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        // Whoever listened last may be gone already.
+        sender.send_replace(true);
+        sender.closed().await;
+    });
+    Ok(receiver)
+}

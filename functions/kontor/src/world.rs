@@ -1,0 +1,120 @@
+//! A world of one's own: a configuration with stand-ins for its systems, secrets in memory, and the house in its midst.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kontor_connectors::SecretRef;
+use kontor_embedded::Engine;
+use kontor_flow::remedy::BoxError;
+use kontor_runtime::book::Vault;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::house::{House, Plan, url};
+
+/// The shops of the world: id, kind, flow.
+pub(crate) const SHOPS: [(&str, &str, &str); 3] =
+    [("kaffee", "woocommerce", "standard"), ("buero", "woocommerce", "merchant"), ("schnee", "shopify", "standard")];
+
+/// What WooCommerce's webhooks are signed with in the world.
+pub(crate) const SECRET: &str = "a-secret-of-the-demo";
+
+/// What the stand-ins ask for.
+pub(crate) const TOKEN: &str = "sandbox";
+
+/// Where the stand-ins are.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Addresses {
+    /// weclapp.
+    pub(crate) erp: String,
+    /// WooCommerce.
+    pub(crate) woocommerce: String,
+    /// Shopify.
+    pub(crate) shopify: String,
+}
+
+/// Secrets that are known beforehand.
+struct Known;
+
+#[async_trait]
+impl Vault for Known {
+    async fn open(&self, reference: &SecretRef) -> Result<SecretString, BoxError> {
+        match reference {
+            SecretRef::Env(name) if name == "DEMO_SECRET" => Ok(SecretString::from(SECRET)),
+            SecretRef::Env(name) if name == "DEMO_TOKEN" => Ok(SecretString::from(TOKEN)),
+            SecretRef::Env(_) | SecretRef::File(_) | SecretRef::Stored(_) => Err("the demo has no such secret".into()),
+        }
+    }
+}
+
+fn yaml(addresses: &Addresses) -> String {
+    let mut yaml = String::from("shops:\n");
+    for (id, kind, flow) in SHOPS {
+        let (address, api) = match kind {
+            "shopify" => (&addresses.shopify, "{ key: env:DEMO_TOKEN }"),
+            _ => (&addresses.woocommerce, "{ key: env:DEMO_TOKEN, secret: env:DEMO_SECRET }"),
+        };
+        yaml.push_str(&format!(
+            "  - {{ id: {id}, kind: {kind}, url: \"{address}\", flow: {flow}, webhook_secrets: [env:DEMO_SECRET], \
+             api: {api}, payments: {{ ppcp-gateway: prepaid, bacs: prepayment, cod: cash_on_delivery, \
+             invoice: invoice, shopify_payments: prepaid, paypal: prepaid, bank deposit: prepayment }} }}\n"
+        ));
+    }
+    yaml.push_str(&format!(
+        "erp: {{ url: \"{}\", token: env:DEMO_TOKEN, webhook_secrets: [env:DEMO_SECRET], gross_channel: GROSS1, \
+         net_channel: NET1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, rounding: ROUNDING, \
+         gift_card: GIFTCARD }} }}\n\
+         mail: {{ from: \"Kontor <demo@kontor.test>\", language: de, signature: Kontor }}\n",
+        addresses.erp
+    ));
+    yaml
+}
+
+/// A house at work.
+pub(crate) struct Running {
+    /// Where it listens.
+    pub(crate) url: String,
+    /// Its store, to look into.
+    pub(crate) engine: Engine,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), BoxError>>,
+}
+
+impl Running {
+    /// Opens a house in `data` and lets it work.
+    pub(crate) async fn start(addresses: &Addresses, data: &Path, width: usize) -> Result<Self, BoxError> {
+        let flows = BTreeMap::from([
+            ("standard".to_owned(), include_str!("../../../infra/flows/standard.yaml").to_owned()),
+            ("merchant".to_owned(), include_str!("../../../infra/flows/merchant.yaml").to_owned()),
+        ]);
+        let plan =
+            Plan { yaml: yaml(addresses), flows, data: data.to_owned(), vault: Arc::new(Known), width };
+        let house = House::open(plan).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let (stop, stopped) = watch::channel(false);
+        let (url, engine) = (url(&listener)?, house.engine.clone());
+        let task = tokio::spawn(house.run(listener, stopped));
+        Ok(Self { url, engine, stop, task })
+    }
+
+    /// Where weclapp sends its webhooks to.
+    pub(crate) fn hook(&self) -> String {
+        format!("{}/webhooks/weclapp/{SECRET}", self.url)
+    }
+
+    /// Finishes what was begun.
+    pub(crate) async fn stop(self) -> Result<(), BoxError> {
+        self.stop.send_replace(true);
+        self.task.await?
+    }
+}
+
+/// The client the demo's shops send with.
+pub(crate) fn client() -> Result<reqwest::Client, BoxError> {
+    Ok(reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?)
+}

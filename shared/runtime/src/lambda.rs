@@ -1,0 +1,234 @@
+//! What deployed functions are wired of: the process, its settings, its AWS clients, and the loop that takes invocations.
+
+mod batch;
+mod desks;
+mod http;
+mod schedule;
+mod vault;
+
+use std::fmt::Write as _;
+use std::future::Future;
+use std::panic::PanicHookInfo;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use jiff::{SignedDuration, Timestamp};
+use kontor_aws::mail::SesMailer;
+use kontor_aws::{QueueUrls, Queues, Store, TableName, Topic};
+use kontor_connectors::config::Scope;
+use kontor_flow::Address;
+use kontor_flow::remedy::{BoxError, chain};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::book::{Book, Library, Vault};
+use crate::settings::{self, Function};
+use crate::signals::Signals;
+use crate::{batch::Post, clock};
+
+pub use batch::{Batch, BatchError, Sources, Workshop, batch, response};
+pub use desks::{AlertShop, CommandShop, EventShop};
+pub use http::{Door, HintDoor, Request, Response, hints, webhook};
+pub use schedule::{OverdueShop, schedule};
+pub use vault::{NoSecrets, SecretsManager};
+
+/// What is left of an invocation's time for putting away what was begun and for the answer.
+const RESERVE: Duration = Duration::from_secs(2);
+
+/// How long the start of a function waits for its configuration. An invocation waits for it anyway.
+const WARM_UP: Duration = Duration::from_secs(5);
+
+/// A started function: its settings, read once, and the way to AWS. Clients are made of it as a function needs them, so
+/// that its binary holds no others.
+pub struct Deployed {
+    function: Function,
+    signals: Signals,
+    aws: SdkConfig,
+    table: TableName,
+    urls: QueueUrls,
+}
+
+impl Deployed {
+    /// Starts the function `name` of [`settings::FUNCTIONS`].
+    ///
+    /// # Errors
+    /// If a variable is not set, or the process has a logger already.
+    pub async fn open(name: &'static str) -> Result<Self, BoxError> {
+        let signals = Signals::deployed(name)?;
+        std::panic::set_hook(Box::new(report_panic));
+        let opened = Self::read(name, signals).await;
+        if let Err(error) = &opened {
+            tracing::error!(cause = %chain(error.as_ref()), "function cannot start");
+        }
+        opened
+    }
+
+    async fn read(name: &'static str, signals: Signals) -> Result<Self, BoxError> {
+        let function = Function::named(name).ok_or_else(|| format!("there is no function {name}"))?;
+        let table = TableName(settings::required(settings::TABLE)?);
+        let mut urls = QueueUrls::default();
+        for (queue, dead) in function.queues() {
+            let address = if dead { Address::Dead(queue) } else { Address::Live(queue) };
+            urls.0.insert(address, settings::required(settings::queue_variable(queue, dead))?);
+        }
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .operation_attempt_timeout(Duration::from_secs(8))
+            .operation_timeout(Duration::from_secs(25))
+            .build();
+        let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
+        Ok(Self { function, signals, aws, table, urls })
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> Arc<Store> {
+        Arc::new(Store::new(aws_sdk_dynamodb::Client::new(&self.aws), self.table.clone()))
+    }
+
+    /// The queues this function may use.
+    #[must_use]
+    pub fn queues(&self) -> Arc<Queues> {
+        Arc::new(Queues::new(aws_sdk_sqs::Client::new(&self.aws), self.urls.clone()))
+    }
+
+    /// The topic that calls the admin.
+    ///
+    /// # Errors
+    /// If its variable is not set.
+    pub fn topic(&self) -> Result<Arc<Topic>, BoxError> {
+        let arn = settings::required(settings::ALERT_TOPIC)?;
+        Ok(Arc::new(Topic::new(aws_sdk_sns::Client::new(&self.aws), arn)))
+    }
+
+    /// The mail service. Its client repeats nothing by itself: a mail whose answer is lost may have been sent, and that
+    /// is for the command's lease to say.
+    #[must_use]
+    pub fn mailer(&self) -> Arc<SesMailer> {
+        let config = aws_sdk_sesv2::config::Builder::from(&self.aws).retry_config(RetryConfig::disabled());
+        Arc::new(SesMailer::new(aws_sdk_sesv2::Client::from_conf(config.build())))
+    }
+
+    /// The secrets.
+    ///
+    /// # Errors
+    /// If the variable with the prefix of their names is not set.
+    pub fn vault(&self) -> Result<Arc<SecretsManager>, BoxError> {
+        let prefix = settings::required(settings::SECRET_PREFIX)?;
+        Ok(Arc::new(SecretsManager::new(aws_sdk_secretsmanager::Client::new(&self.aws), prefix)))
+    }
+
+    /// The configuration with the secrets of `scope`, loaded once before the first invocation. A function that finds none
+    /// starts all the same: one may be pushed at any time.
+    pub async fn library(&self, scope: Scope, vault: Arc<dyn Vault>) -> Arc<Library> {
+        let library = Library::new(self.store(), vault, scope);
+        match tokio::time::timeout(WARM_UP, library.book(clock::now())).await {
+            Ok(Ok(book)) => tracing::info!(version = book.version, "configuration is loaded"),
+            Ok(Err(error)) => tracing::warn!(cause = %chain(&error), "there is no configuration to start with"),
+            Err(_) => tracing::warn!("the configuration takes too long to load; the first invocation tries again"),
+        }
+        Arc::new(library)
+    }
+
+    fn post(&self) -> Post {
+        let queues = self.queues();
+        Post { sender: Arc::clone(&queues) as _, delayer: queues }
+    }
+}
+
+/// Names the place and not the message: a message may quote what the code worked on.
+fn report_panic(info: &PanicHookInfo<'_>) {
+    let mut place = String::from("an unknown place");
+    if let Some(at) = info.location() {
+        place.clear();
+        // Writing to a string can't fail.
+        if write!(place, "{}:{}", at.file(), at.line()).is_err() {
+            place.push('?');
+        }
+    }
+    tracing::error!(place, "the function panicked; this is a fault in Kontor");
+}
+
+/// Takes invocations until the process is ended. Metrics are written after each.
+async fn serve<A, R, F>(signals: Signals, handle: impl Fn(A, Timestamp) -> F) -> Result<(), lambda_runtime::Error>
+where
+    A: DeserializeOwned,
+    R: Serialize,
+    F: Future<Output = Result<R, BoxError>>,
+{
+    let service = service_fn(|event: LambdaEvent<A>| {
+        let work = handle(event.payload, deadline(event.context.deadline));
+        async move {
+            let answer = work.await;
+            if let Err(error) = &answer {
+                tracing::error!(cause = %chain(error.as_ref()), "invocation failed");
+            }
+            signals.flush();
+            answer.map_err(|error| BoxError::from(chain(error.as_ref())))
+        }
+    });
+    lambda_runtime::run(service).await
+}
+
+/// When an invocation is cut off, told in milliseconds since 1970. A time nobody can mean leaves none.
+fn deadline(millis: u64) -> Timestamp {
+    let at = i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    at.unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// How long may be worked at `now` until `deadline`, less the reserve; nothing if there is no time left.
+fn time_left(deadline: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = Duration::try_from(deadline.duration_since(now)).ok()?;
+    left.checked_sub(RESERVE).filter(|left| !left.is_zero())
+}
+
+/// Something made of the configuration, made anew only when its version changes.
+struct Made<T> {
+    kept: Mutex<Option<(u64, Arc<T>)>>,
+}
+
+impl<T> Default for Made<T> {
+    fn default() -> Self {
+        Self { kept: Mutex::new(None) }
+    }
+}
+
+impl<T> Made<T> {
+    fn of<E>(&self, book: &Book, make: impl FnOnce(&Book) -> Result<T, E>) -> Result<Arc<T>, E> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((version, made)) = kept.as_ref()
+            && *version == book.version
+        {
+            return Ok(Arc::clone(made));
+        }
+        let made = Arc::new(make(book)?);
+        *kept = Some((book.version, Arc::clone(&made)));
+        Ok(made)
+    }
+}
+
+/// The time until then, for those who reckon with points in time.
+fn ahead(now: Timestamp, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::ZERO);
+    now.checked_add(by).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_kept_back() {
+        let end: Timestamp = "2026-01-05T08:02:00Z".parse().unwrap();
+        assert_eq!(deadline(u64::try_from(end.as_millisecond()).unwrap()), end);
+        let at = |seconds| time_left(end, end - SignedDuration::from_secs(seconds));
+        assert_eq!(at(120), Some(Duration::from_secs(118)));
+        assert_eq!(at(2), None);
+        assert_eq!(at(-5), None);
+        assert_eq!(time_left(deadline(u64::MAX), end), None);
+    }
+}

@@ -1,0 +1,198 @@
+//! `kontor up` as a process of its own, with stand-ins beside it: started, killed and started again by the stories.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use kontor_sandbox::traffic::Parcel;
+use kontor_sandbox::{shopify, weclapp, woocommerce};
+use serde_json::Value;
+
+/// What webhooks are signed with.
+pub(crate) const SECRET: &str = "a-secret-of-the-stories";
+/// What the stand-ins ask for.
+pub(crate) const TOKEN: &str = "sandbox";
+
+/// The `kontor` program, built by the same cargo into the same folder.
+pub(crate) fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--package", "kontor"])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .status()
+            .unwrap();
+        assert!(built.success(), "kontor does not build");
+        // This test lies in <target>/<profile>/deps.
+        let here = std::env::current_exe().unwrap();
+        here.parent().unwrap().parent().unwrap().join("kontor")
+    })
+}
+
+/// The stand-ins.
+pub(crate) struct Stands {
+    pub(crate) erp: weclapp::Sandbox,
+    pub(crate) woocommerce: woocommerce::Sandbox,
+    pub(crate) shopify: shopify::Sandbox,
+}
+
+impl Stands {
+    /// Starts them; every request to the ERP is held against its contract where that is there.
+    pub(crate) async fn start() -> Self {
+        let path = crate::contracts().map(|dir| dir.join("weclapp/openapi-v2.orchestrator-subset.json"));
+        let contract = path.and_then(|path| kontor_sandbox::contract::Validator::load(&path).unwrap());
+        let options = weclapp::Options {
+            token: TOKEN.to_owned(),
+            warehouse_delay: Duration::from_millis(100),
+            contract: contract.map(std::sync::Arc::new),
+            ..weclapp::Options::default()
+        };
+        Self {
+            erp: weclapp::Sandbox::start("127.0.0.1:0", &options).await.unwrap(),
+            woocommerce: woocommerce::Sandbox::start("127.0.0.1:0", woocommerce::State::new(TOKEN, SECRET)).await.unwrap(),
+            shopify: shopify::Sandbox::start("127.0.0.1:0", shopify::State::new(TOKEN)).await.unwrap(),
+        }
+    }
+
+    /// The shop has the order that it is about to tell of.
+    pub(crate) fn place(&self, parcel: &Parcel) {
+        let order: Value = serde_json::from_str(&parcel.body).unwrap();
+        let placed = match parcel.kind {
+            kontor_sandbox::traffic::Kind::Woocommerce => self.woocommerce.state().seed(&order),
+            kontor_sandbox::traffic::Kind::Shopify => self.shopify.state().seed(&order),
+        };
+        assert!(placed, "the stand-in does not take this for an order");
+    }
+}
+
+/// A folder with a configuration, and the process that works in it.
+pub(crate) struct House {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) client: reqwest::Client,
+    process: Option<Child>,
+    pub(crate) url: String,
+    port: u16,
+}
+
+impl House {
+    /// Writes the configuration and starts the process.
+    pub(crate) fn start(stands: &Stands) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("kontor.yaml"), yaml(stands)).unwrap();
+        let flows = dir.path().join("flows");
+        std::fs::create_dir(&flows).unwrap();
+        for name in ["standard", "merchant"] {
+            let from = format!("{}/../infra/flows/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+            std::fs::copy(from, flows.join(format!("{name}.yaml"))).unwrap();
+        }
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+        let mut house = Self { dir, client, process: None, url: String::new(), port: 0 };
+        house.begin();
+        stands.erp.state().send_webhooks_to(Some(format!("{}/webhooks/weclapp/{SECRET}", house.url)));
+        house
+    }
+
+    /// Starts the process, on the port it had before.
+    pub(crate) fn begin(&mut self) {
+        let mut process = Command::new(program())
+            .args(["--json", "up", "--config"])
+            .arg(self.dir.path().join("kontor.yaml"))
+            .arg("--data")
+            .arg(self.data())
+            .args(["--listen", &format!("127.0.0.1:{}", self.port)])
+            .env("STORY_SECRET", SECRET)
+            .env("STORY_TOKEN", TOKEN)
+            .env("KONTOR_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("kontor did not start: {line}"));
+        self.url = ready["ready"].as_str().unwrap().to_owned();
+        self.port = self.url.rsplit_once(':').unwrap().1.parse().unwrap();
+        self.process = Some(process);
+    }
+
+    /// SIGKILL, at once.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Sends a delivery; `None` if nobody answered.
+    pub(crate) async fn send(&self, parcel: &Parcel) -> Option<u16> {
+        parcel.send(&self.client, &self.url, SECRET).await.ok()
+    }
+
+    /// Runs `kontor --json ARGS --data …` and reads what it answers.
+    pub(crate) fn ask(&self, args: &[&str]) -> Value {
+        let output =
+            Command::new(program()).arg("--json").args(args).arg("--data").arg(self.data()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kontor {args:?} failed: {text}{said}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The orders in `status`.
+    pub(crate) fn orders(&self, status: &str) -> Vec<Value> {
+        let orders = self.ask(&["orders", "list", "--status", status, "--limit", "100000"]);
+        orders.as_array().unwrap().clone()
+    }
+
+    /// Waits until `count` orders are in `status`.
+    pub(crate) async fn wait(&self, status: &str, count: usize, patience: Duration) {
+        let arrived = async {
+            while self.orders(status).len() < count {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        if tokio::time::timeout(patience, arrived).await.is_err() {
+            let all = self.ask(&["orders", "list", "--limit", "100000"]);
+            let rest: Vec<_> = all.as_array().unwrap().iter().filter(|order| order["status"] != status).take(5).collect();
+            let failures = self.ask(&["failures", "list", "--state", "all", "--limit", "5"]);
+            panic!(
+                "{} of {count} orders are {status}; others: {rest:#?}\nfailures: {failures:#}",
+                self.orders(status).len()
+            );
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // It may have ended by itself; nothing is left to be done about it here.
+            process.kill().and_then(|()| process.wait()).map_or((), |_| ());
+        }
+    }
+}
+
+fn yaml(stands: &Stands) -> String {
+    let shop = |id: &str, kind: &str, url: &str, flow: &str| {
+        format!(
+            "  - {{ id: {id}, kind: {kind}, url: \"{url}\", flow: {flow}, webhook_secrets: [env:STORY_SECRET], \
+             api: {{ key: env:STORY_TOKEN, secret: env:STORY_SECRET }}, payments: {{ ppcp-gateway: prepaid, \
+             bacs: prepayment, cod: cash_on_delivery, invoice: invoice, shopify_payments: prepaid, \
+             paypal: prepaid, bank deposit: prepayment }} }}\n"
+        )
+    };
+    format!(
+        "shops:\n{}{}{}erp: {{ url: \"{}\", token: env:STORY_TOKEN, webhook_secrets: [env:STORY_SECRET], \
+         gross_channel: GROSS1, net_channel: NET1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, \
+         rounding: ROUNDING, gift_card: GIFTCARD }} }}\n\
+         mail: {{ from: \"Kontor <stories@kontor.test>\", language: de, signature: Kontor }}\n",
+        shop("kaffee", "woocommerce", &stands.woocommerce.url, "standard"),
+        shop("buero", "woocommerce", &stands.woocommerce.url, "merchant"),
+        shop("schnee", "shopify", &stands.shopify.url, "standard"),
+        stands.erp.url,
+    )
+}

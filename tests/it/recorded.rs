@@ -1,0 +1,144 @@
+//! The recorded traffic of real shops, through the real handlers: proof, envelope, queue, reading, order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use kontor_connectors::config::{Config, ShopKind};
+use kontor_connectors::registry::Reader;
+use kontor_connectors::{Gate, SecretBook, SecretRef};
+use kontor_embedded::Engine;
+use kontor_flow::engine::{EventDesk, Verdict};
+use kontor_flow::ports::{Configs as _, OrderFilter, OrderIndex, Receiver as _, StoredConfig};
+use kontor_flow::{Address, Message, Queue};
+use kontor_runtime::book::{Library, LocalVault};
+use kontor_runtime::clock;
+use kontor_runtime::webhook::{Reply, receive};
+use kontor_sandbox::traffic::sign;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::contracts;
+
+const YAML: &str = "\
+shops:
+  - { id: woo, kind: woocommerce, url: \"https://woo.example\", flow: standard, webhook_secrets: [env:WOO], api: { key: env:K, secret: env:K }, payments: { cod: cash_on_delivery, bacs: prepayment, none: prepaid } }
+  - { id: shopify, kind: shopify, url: \"https://shopify.example\", flow: standard, webhook_secrets: [env:SHOPIFY], api: { key: env:K }, payments: { manual: prepaid, none: prepaid, bogus: prepaid, shopify_payments: prepaid, gift_card: prepaid } }
+erp: { url: \"https://erp.example\", token: env:K, articles: { shipping: S, fee: F, discount: D, rounding: R } }
+mail: { from: \"a@example.test\", signature: A }
+";
+
+/// The lab's secret, as the signature vectors name it.
+const WOO_SECRET: &str = "lab-webhook-secret";
+const SHOPIFY_SECRET: &str = "recorded";
+
+struct Desk {
+    engine: Engine,
+    config: Arc<Config>,
+    secrets: SecretBook,
+    desk: EventDesk,
+}
+
+async fn desk(dir: &Path) -> Desk {
+    let engine = Engine::open(dir, Arc::new(clock::now)).unwrap();
+    let flow = include_str!("../../infra/flows/standard.yaml").to_owned();
+    let stored = StoredConfig {
+        version: 1,
+        yaml: YAML.to_owned(),
+        flows: BTreeMap::from([("standard".to_owned(), flow)]),
+        pushed_at: clock::now(),
+        pushed_by: "test".to_owned(),
+    };
+    engine.push(&stored).await.unwrap();
+    let scope = kontor_connectors::config::Scope::Nothing;
+    let library = Arc::new(Library::new(Arc::new(engine.clone()), Arc::new(LocalVault), scope));
+    let config = Arc::clone(&library.book(clock::now()).await.unwrap().config);
+    let mut secrets = SecretBook::default();
+    secrets.insert(SecretRef::Env("WOO".to_owned()), SecretString::from(WOO_SECRET));
+    secrets.insert(SecretRef::Env("SHOPIFY".to_owned()), SecretString::from(SHOPIFY_SECRET));
+    let desk = EventDesk {
+        reader: Arc::new(engine.clone()),
+        writer: Arc::new(engine.clone()),
+        flows: library,
+        intake: Arc::new(Reader(Arc::clone(&config))),
+        sender: Arc::new(engine.clone()),
+    };
+    Desk { engine, config, secrets, desk }
+}
+
+impl Desk {
+    /// Takes a request as the function does, and works off what it enqueued. Answers the status and the verdicts.
+    async fn take(&self, kind: ShopKind, shop: &str, headers: HeaderMap, body: Vec<u8>) -> (u16, Vec<Verdict>) {
+        let gate = Gate::build(&self.config, kind, &self.secrets).unwrap();
+        let reply: Reply = receive(&gate, &self.engine, shop, headers, Bytes::from(body), clock::now()).await;
+        let from = Address::Live(Queue::Events);
+        let second = std::time::Duration::from_secs(60);
+        let records = self.engine.receive(from, 10, second, std::time::Duration::ZERO).await.unwrap();
+        let mut verdicts = Vec::new();
+        for record in records {
+            let message = Message::decode(&record.body).unwrap();
+            verdicts.push(self.desk.handle(&message, record.receives, clock::now()).await);
+            self.engine.delete(from, vec![record.receipt]).await.unwrap();
+        }
+        (reply.status(), verdicts)
+    }
+
+    async fn orders(&self) -> usize {
+        OrderIndex::list(&self.engine, &OrderFilter { limit: 1_000, ..OrderFilter::default() }).await.unwrap().len()
+    }
+}
+
+fn files(dir: &Path, end: &str) -> Vec<std::path::PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.to_string_lossy().ends_with(end));
+    files.sort();
+    files
+}
+
+fn header(headers: &mut HeaderMap, name: &str, value: &str) {
+    headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+}
+
+#[tokio::test]
+async fn every_recorded_delivery_of_woocommerce_is_taken_and_read() {
+    let Some(contracts) = contracts() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(dir.path()).await;
+    let (mut signed, mut pings) = (0, 0);
+    for file in files(&contracts.join("woocommerce/webhooks"), ".headers.json") {
+        let recorded: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let body = std::fs::read(file.to_string_lossy().replace(".headers.json", ".body")).unwrap();
+        let mut headers = HeaderMap::new();
+        for pair in recorded["headers"].as_array().unwrap() {
+            header(&mut headers, pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+        }
+        let is_ping = !headers.contains_key("x-wc-webhook-signature");
+        let (status, verdicts) = desk.take(ShopKind::Woocommerce, "woo", headers, body).await;
+        assert_eq!(status, 200, "{}", file.display());
+        assert!(verdicts.iter().all(|v| *v == Verdict::Done), "{}: {verdicts:?}", file.display());
+        assert_eq!(verdicts.len(), usize::from(!is_ping), "{}", file.display());
+        if is_ping { pings += 1 } else { signed += 1 }
+    }
+    assert!(signed >= 14 && pings == 4, "{signed} signed deliveries and {pings} pings were recorded");
+    assert!(desk.orders().await >= 2);
+}
+
+#[tokio::test]
+async fn every_recorded_order_of_shopify_is_taken_and_read() {
+    let Some(contracts) = contracts() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(dir.path()).await;
+    let all = files(&contracts.join("shopify/webhooks"), ".json");
+    for file in &all {
+        let body = std::fs::read(file).unwrap();
+        let mut headers = HeaderMap::new();
+        header(&mut headers, "x-shopify-topic", "orders/updated");
+        header(&mut headers, "x-shopify-hmac-sha256", &sign(SHOPIFY_SECRET, &body).unwrap());
+        let (status, verdicts) = desk.take(ShopKind::Shopify, "shopify", headers, body).await;
+        assert_eq!((status, verdicts), (200, vec![Verdict::Done]), "{}", file.display());
+    }
+    assert!(all.len() >= 6);
+    assert!(desk.orders().await >= 4);
+}
