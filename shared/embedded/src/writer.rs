@@ -254,3 +254,89 @@ fn write_late(db: &Connection, late: &[Late]) -> Result<(), StoreError> {
 fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute([]).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer(dir: &tempfile::TempDir) -> Writer {
+        let db = crate::schema::connect(&dir.path().join("kontor.db")).unwrap();
+        db.execute_batch("CREATE TABLE t (n INTEGER, text TEXT)").unwrap();
+        // So many pages are the whole disk.
+        db.pragma_update(None, "max_page_count", 40).unwrap();
+        Writer::start(db, File::create(dir.path().join("lock")).unwrap()).unwrap()
+    }
+
+    async fn insert(writer: &Writer, n: i64, bytes: usize) -> Result<(), StoreError> {
+        let work = move |db: &Connection| {
+            let text = "x".repeat(bytes);
+            db.execute("INSERT INTO t VALUES (?1, ?2)", (n, text)).map(|_| ()).map_err(sqlite("insert"))
+        };
+        writer.write("insert", work, |done| done).await
+    }
+
+    async fn rows(writer: &Writer) -> i64 {
+        let count = |db: &Connection| {
+            db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(sqlite("count"))
+        };
+        writer.write("count", count, |rows| rows).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_to_who_waits_and_the_engine_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+        let (small, large, other) =
+            tokio::join!(insert(&writer, 1, 10), insert(&writer, 2, 1_000_000), insert(&writer, 3, 10));
+        assert!(matches!(large, Err(StoreError::Unavailable { .. })), "{large:?}");
+        let stored = i64::from(small.is_ok()) + i64::from(other.is_ok());
+        assert_eq!(rows(&writer).await, stored, "what was acknowledged is there, and nothing else");
+        insert(&writer, 4, 10).await.unwrap();
+        assert_eq!(rows(&writer).await, stored + 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_takes_back_its_own_transaction_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+        let panics = |db: &Connection| -> Result<(), StoreError> {
+            db.execute("INSERT INTO t VALUES (7, 'gone')", []).unwrap();
+            panic!("a fault of ours");
+        };
+        let unsettled = |_: Result<(), StoreError>| -> Result<(), StoreError> { panic!("a fault of ours") };
+        let (good, bad, worse, other) = tokio::join!(
+            insert(&writer, 1, 10),
+            writer.write("panic", panics, |done| done),
+            writer.write("panic", |_| Ok(()), unsettled),
+            insert(&writer, 2, 10),
+        );
+        assert!(good.is_ok() && other.is_ok());
+        assert!(matches!(bad, Err(StoreError::Unavailable { .. })), "{bad:?}");
+        assert!(matches!(worse, Err(StoreError::Unavailable { .. })), "{worse:?}");
+        assert_eq!(rows(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn late_writes_that_fail_are_kept_and_hold_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+        writer.write_late([Late::Delete { id: 1 }]);
+        insert(&writer, 1, 10).await.unwrap();
+        let work = |db: &Connection| {
+            db.execute_batch(
+                "CREATE TABLE messages (id INTEGER PRIMARY KEY); INSERT INTO messages VALUES (1), (2)",
+            )
+            .map_err(sqlite("create"))
+        };
+        writer.write("create", work, |done| done).await.unwrap();
+        let left = |db: &Connection| {
+            db.query_row("SELECT count(*) FROM messages", [], |row| row.get::<_, i64>(0))
+                .map_err(sqlite("count"))
+        };
+        assert_eq!(
+            writer.write("count", left, |rows| rows).await.unwrap(),
+            1,
+            "deleted once that was possible"
+        );
+    }
+}

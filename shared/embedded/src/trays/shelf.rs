@@ -168,3 +168,96 @@ impl Shelf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Act {
+        Put { delay: i64 },
+        Take { max: usize, visibility: i64 },
+        Delay { which: usize, after: i64 },
+        Finish { which: usize },
+        Wait { time: i64 },
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![
+            (0..20_i64).prop_map(|delay| Act::Put { delay }),
+            (1..4_usize, 0..30_i64).prop_map(|(max, visibility)| Act::Take { max, visibility }),
+            (any::<usize>(), 0..30_i64).prop_map(|(which, after)| Act::Delay { which, after }),
+            any::<usize>().prop_map(|which| Act::Finish { which }),
+            (1..15_i64).prop_map(|time| Act::Wait { time }),
+        ];
+        prop::collection::vec(act, 0..120)
+    }
+
+    fn entry(visible_at: i64) -> Entry {
+        let (receives, strikes, taking) = (0, 0, 0);
+        Entry { visible_at, receives, strikes, taking, taken: false, left_behind: false, content: None }
+    }
+
+    proptest! {
+        /// Whatever is done in whatever order: no message is lost, none is had by two at a time, the longest visible
+        /// comes first, old receipts are void, and the counts are those of a plain list.
+        #[test]
+        fn a_shelf_is_what_a_plain_list_is(acts in acts()) {
+            let (mut shelf, numbers) = (Shelf::default(), Cell::new(0));
+            let number = || { numbers.set(numbers.get() + 1); numbers.get() };
+            // id -> (visible at, taking, in flight)
+            let mut list: BTreeMap<i64, (i64, u64, bool)> = BTreeMap::new();
+            let (mut now, mut receipts) = (0, Vec::<(i64, u64)>::new());
+            for (id, act) in (1..).zip(acts) {
+                match act {
+                    Act::Put { delay } => {
+                        shelf.put(id, entry(now + delay), now);
+                        list.insert(id, (now + delay, 0, false));
+                    }
+                    Act::Take { max, visibility } => {
+                        shelf.promote(now);
+                        list.values_mut().filter(|m| m.0 <= now).for_each(|m| m.2 = false);
+                        let mut visible: Vec<_> = list.iter().filter(|(_, m)| m.0 <= now).map(|(id, m)| (m.0, *id)).collect();
+                        visible.sort_unstable();
+                        let haul = shelf.take(max, now + visibility, u32::MAX, number);
+                        let expected: Vec<_> = visible.into_iter().take(max).map(|(_, id)| id).collect();
+                        prop_assert_eq!(haul.good.iter().map(|t| t.id).collect::<Vec<_>>(), expected);
+                        for taken in haul.good {
+                            list.insert(taken.id, (now + visibility, taken.taking, true));
+                            receipts.push((taken.id, taken.taking));
+                        }
+                    }
+                    Act::Delay { which, after } if !receipts.is_empty() => {
+                        let (id, taking) = receipts[which % receipts.len()];
+                        let good = list.get(&id).is_some_and(|m| m.1 == taking);
+                        prop_assert_eq!(shelf.delay(id, taking, now + after, now).is_some(), good);
+                        if good {
+                            list.insert(id, (now + after, taking, false));
+                        }
+                    }
+                    Act::Finish { which } if !receipts.is_empty() => {
+                        let (id, taking) = receipts[which % receipts.len()];
+                        let good = list.get(&id).is_some_and(|m| m.1 == taking);
+                        prop_assert_eq!(shelf.held(id, taking).is_some(), good);
+                        if good {
+                            shelf.forget(id);
+                            list.remove(&id);
+                        }
+                    }
+                    Act::Wait { time } => now += time,
+                    Act::Delay { .. } | Act::Finish { .. } => {}
+                }
+                shelf.promote(now);
+                list.values_mut().filter(|m| m.0 <= now).for_each(|m| m.2 = false);
+                let visible = list.values().filter(|m| m.0 <= now).count();
+                let in_flight = list.values().filter(|m| m.2).count();
+                prop_assert_eq!(shelf.depth(), (visible, in_flight, list.len() - visible - in_flight));
+                prop_assert_eq!(shelf.next(), list.values().map(|m| m.0).filter(|at| *at > now).min());
+            }
+        }
+    }
+}
