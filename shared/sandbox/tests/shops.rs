@@ -1,9 +1,5 @@
 //! The shops' stand-ins over HTTP.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that can't go on is to fail loudly"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on is to fail loudly")]
 
 use kontor_sandbox::{Switches, shopify, woocommerce};
 use serde_json::{Value, json};

@@ -1,9 +1,16 @@
 //! weclapp's own types (REST API v2): ids and decimals are strings, times are milliseconds since 1970. They never leave
 //! this module.
 
+mod sent;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+
+pub(super) use self::sent::{
+    NewParty, NewSalesOrder, OrderItem, PartyAddress, PaymentState, RecordAddress, ShippingCostItem,
+    StatusChange,
+};
 
 /// A word of an enumeration; one that is not known here is kept, and is never taken for a final state.
 macro_rules! words {
@@ -189,59 +196,6 @@ pub(super) struct Party {
     pub(super) customer: Option<bool>,
 }
 
-/// `party`, as it is created.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct NewParty<'a> {
-    pub(super) party_type: PartyType,
-    pub(super) customer: bool,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) company: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) first_name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) last_name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) email: Option<&'a str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) phone: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) customer_number: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) vat_identification_number: Option<&'a str>,
-    pub(super) customer_business_type: BusinessType,
-    pub(super) addresses: Vec<PartyAddress<'a>>,
-}
-
-/// `address` of a party.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PartyAddress<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) company: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) first_name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) last_name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) street1: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) street2: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) zipcode: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) city: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) state: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) country_code: Option<&'a str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) phone_number: &'a str,
-    pub(super) primary_address: bool,
-    pub(super) delivery_address: bool,
-    pub(super) invoice_address: bool,
-}
-
 /// `article`, as far as it is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -288,96 +242,6 @@ pub(super) struct SalesOrder {
     pub(super) record_currency_id: Option<String>,
     #[serde(default)]
     pub(super) last_modified_date: Option<Millis>,
-}
-
-/// `salesOrder`, as it is created.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct NewSalesOrder<'a> {
-    pub(super) customer_id: &'a str,
-    pub(super) order_number_at_customer: String,
-    pub(super) commission: String,
-    pub(super) order_date: Millis,
-    pub(super) sales_order_payment_type: PaymentType,
-    pub(super) record_currency_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sales_channel: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) payment_method_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) shipment_method_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) warehouse_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) note: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) record_address: Option<RecordAddress<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) invoice_address: Option<RecordAddress<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) delivery_address: Option<RecordAddress<'a>>,
-    pub(super) order_items: Vec<OrderItem>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) shipping_cost_items: Vec<ShippingCostItem>,
-}
-
-/// `recordAddress`.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RecordAddress<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) company: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) first_name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) last_name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) street1: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) street2: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) zipcode: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) city: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) state: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) country_code: Option<&'a str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) phone_number: &'a str,
-}
-
-/// `salesOrderItem`, as it is created.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct OrderItem {
-    pub(super) article_id: String,
-    pub(super) position_number: u32,
-    pub(super) title: String,
-    pub(super) quantity: Number,
-    pub(super) manual_quantity: bool,
-    pub(super) unit_price: Number,
-    pub(super) manual_unit_price: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tax_id: Option<String>,
-}
-
-/// `salesOrderShippingCostItem`, as it is created.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ShippingCostItem {
-    pub(super) article_id: String,
-    pub(super) unit_price: Number,
-    pub(super) manual_unit_price: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tax_id: Option<String>,
-}
-
-/// A change of status, refused by weclapp if somebody else changed the record since.
-#[derive(Serialize)]
-pub(super) struct StatusChange<'a, S> {
-    pub(super) version: &'a str,
-    pub(super) status: S,
 }
 
 /// `shipment`, as far as it is read.
@@ -447,12 +311,4 @@ pub(super) struct OpenItem {
     pub(super) sales_invoice_id: Option<String>,
     #[serde(default)]
     pub(super) cleared: bool,
-}
-
-/// The particulars of `updatePaymentState`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PaymentState {
-    pub(super) payment_state: &'static str,
-    pub(super) date_paid: Millis,
 }

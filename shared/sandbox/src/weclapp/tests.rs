@@ -146,7 +146,7 @@ async fn records_are_found_by_what_connectors_look_for() {
         (format!("/shipment?mainSalesOrderId-eq={id}&status-eq=SHIPPED"), vec![]),
         (format!("/shipment?lastModifiedDate-gt=0&id-ne={shipment}"), vec![]),
         (
-            "/salesOrder?orderNumberAtCustomer-like=kaffee/%&sort=-id&pageSize=1&page=2".to_owned(),
+            "/salesOrder?orderNumberAtCustomer-like=kaffee/%25&sort=-id&pageSize=1&page=2".to_owned(),
             vec![id.clone()],
         ),
         (
