@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use kontor_flow::ports::StoreError;
+use kontor_flow::remedy::chain;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -201,13 +202,7 @@ fn in_one_transaction(db: &Connection, batch: &mut [Box<dyn Job>], late: &[Late]
 }
 
 fn work_off(db: &Connection, batch: &mut [Box<dyn Job>], late: &[Late]) -> rusqlite::Result<bool> {
-    let late = in_savepoint(db, || {
-        write_late(db, late)
-            .inspect_err(|error| {
-                tracing::error!(%error, "late writes failed, they are tried again with the next commit");
-            })
-            .is_ok()
-    })?;
+    let late = late.is_empty() || in_savepoint(db, || written_late(db, late))?;
     for job in batch {
         in_savepoint(db, || job.run(db))?;
     }
@@ -233,6 +228,16 @@ fn in_savepoint(db: &Connection, work: impl FnOnce() -> bool) -> rusqlite::Resul
     }
     run(db, "RELEASE job")?;
     Ok(good)
+}
+
+fn written_late(db: &Connection, late: &[Late]) -> bool {
+    let failed = |error: &StoreError| {
+        tracing::error!(
+            error = chain(error),
+            "late writes failed, they are tried again with the next commit"
+        );
+    };
+    write_late(db, late).inspect_err(failed).is_ok()
 }
 
 fn write_late(db: &Connection, late: &[Late]) -> Result<(), StoreError> {
