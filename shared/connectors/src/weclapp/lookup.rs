@@ -1,6 +1,8 @@
 //! What a webhook of weclapp hints at. It is unsigned and holds an id only, so the record is fetched; records that are
 //! not ours mean nothing.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use kontor_domain::{
     Currency, Money, OrderKey, Payment, PaymentId, PaymentSource, Shipment, ShipmentId, TrackingNumber,
@@ -60,8 +62,11 @@ impl Weclapp {
             return Ok(Vec::new());
         }
         let mut keys = Vec::new();
-        for order in shipment.sales_orders.iter().take(MOST_ORDERS) {
-            keys.extend(fetch_order(session, &order.id).await?.and_then(|order| key_of(&order)));
+        let listed = shipment.sales_orders.iter().map(|order| order.id.as_str());
+        let main = shipment.main_sales_order_id.as_deref();
+        let orders: BTreeSet<&str> = listed.chain(main).take(MOST_ORDERS).collect();
+        for id in orders {
+            keys.extend(fetch_order(session, id).await?.and_then(|order| key_of(&order)));
         }
         if keys.is_empty() {
             return Ok(Vec::new());

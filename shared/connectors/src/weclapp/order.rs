@@ -60,6 +60,7 @@ impl Weclapp {
         let created = session.create("POST /salesOrder", "salesOrder", &body).await;
         if matches!(created, Err(CallError::Refused { .. })) {
             self.forget_articles(numbers.iter());
+            self.forget_customer(order, &job.command.order);
         }
         created
     }
@@ -182,7 +183,13 @@ async fn confirm(
     }
     check_total(order, positions, &booked)?;
     let change = StatusChange { version: &booked.version, status: OrderStatus::Confirmed };
-    session.change("PUT /salesOrder/id/{id}", "salesOrder", &booked.id, &change).await
+    let confirmed: SalesOrder =
+        session.change("PUT /salesOrder/id/{id}", "salesOrder", &booked.id, &change).await?;
+    if confirmed.status == OrderStatus::Entered {
+        let id = &confirmed.id;
+        return Err(unmapped(format!("sales order {id} was created, but does not take its confirmation")));
+    }
+    Ok(confirmed)
 }
 
 /// The ERP reckons taxes itself, so it may differ by a cent per position, and by no more.

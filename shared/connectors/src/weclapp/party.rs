@@ -99,6 +99,11 @@ impl Weclapp {
         self.customers.put(cache_key, known.clone(), now);
     }
 
+    /// Forgets a customer, after the ERP refused an order of it: it may be gone there.
+    pub(super) fn forget_customer(&self, order: &PlacedOrder, key: &OrderKey) {
+        self.customers.forget(&Handle::of(order.parts(), key).cache_key());
+    }
+
     /// One order of a customer at a time, in this process: looking and creating are two calls.
     async fn customer_turn(&self, cache_key: &str) -> Option<MutexGuard<'_, ()>> {
         let mut hasher = DefaultHasher::new();

@@ -699,7 +699,9 @@ async fn a_row_that_does_not_fit_the_filter_is_not_ours() {
     let mut stranger = booked();
     stranger["orderNumberAtCustomer"] = "kaffee/999".into();
     stranger["status"] = "ORDER_CONFIRMATION_PRINTED".into();
-    let (server, weclapp) = booking(ResponseTemplate::new(200).set_body_json(booked())).await;
+    let mut confirmed = booked();
+    confirmed["status"] = "ORDER_CONFIRMATION_PRINTED".into();
+    let (server, weclapp) = booking(ResponseTemplate::new(200).set_body_json(confirmed)).await;
     let rows = serde_json::json!({ "result": [stranger] });
     Mock::given(method("GET"))
         .and(path("/webapp/api/v2/salesOrder"))
@@ -754,4 +756,33 @@ async fn what_is_remembered_is_forgotten_in_time() {
     assert_eq!(at(later(9)).await, 0, "remembered");
     assert_eq!(at(later(10)).await, 1, "looked up again");
     assert_eq!(at(later(19)).await, 0, "remembered again");
+}
+
+#[tokio::test]
+async fn a_customer_that_is_gone_in_the_erp_is_not_remembered() {
+    let refusal = told(400, "validation");
+    let (server, weclapp) = booking(told(500, "unexpected")).await;
+    server.reset().await;
+    let row = serde_json::json!({"result": [{"id": "5", "email": "erika@example.org", "customer": true}]});
+    let numbers = ["ESP-1000", "FIL-0250", "SHIPPING"];
+    let rows: Vec<_> = numbers.iter().map(|n| serde_json::json!({"id": "1", "articleNumber": n})).collect();
+    for (at, answer) in [
+        ("/party$", ResponseTemplate::new(200).set_body_json(row)),
+        ("/article$", ResponseTemplate::new(200).set_body_json(serde_json::json!({ "result": rows }))),
+        (
+            "/currency$",
+            ResponseTemplate::new(200)
+                .set_body_json(serde_json::json!({"result": [{"id": "30", "name": "EUR"}]})),
+        ),
+    ] {
+        Mock::given(method("GET")).and(path_regex(at)).respond_with(answer).mount(&server).await;
+    }
+    Mock::given(method("POST")).respond_with(refusal).mount(&server).await;
+    let mut order = prepaid("kaffee/1");
+    let finish = perform(&weclapp, &order, Action::ErpCustomer, Past::Clean).await.unwrap();
+    know(&mut order, Event::Finished { step: step("customer"), finish });
+    let error = perform(&weclapp, &order, Action::ErpSalesOrder, Past::Clean).await.unwrap_err();
+    assert_eq!(error.remedy(), Remedy::Park);
+    let other = perform(&weclapp, &prepaid("kaffee/2"), Action::ErpCustomer, Past::Clean).await.unwrap();
+    assert_eq!(other.calls, 1, "looked up again");
 }

@@ -256,6 +256,8 @@ pub(super) struct Shipment {
     #[serde(default)]
     pub(super) sales_orders: Vec<OnlyId>,
     #[serde(default)]
+    pub(super) main_sales_order_id: Option<String>,
+    #[serde(default)]
     pub(super) parcels: Vec<Parcel>,
     #[serde(default)]
     pub(super) status_history: Vec<ShipmentStatusEntry>,
