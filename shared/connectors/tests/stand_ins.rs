@@ -38,10 +38,8 @@ fn shipped(id: &str) -> Order {
 }
 
 async fn told(connector: &Arc<dyn Connector>, order: &Order, action: Action, past: Past) -> StepResult {
-    let step = match action {
-        Action::ShopShipment => StepKey::item(step("tell_shop").step, "900"),
-        _ => step("shop"),
-    };
+    let parcel = StepKey::item(step("tell_shop").step, "900");
+    let step = if action == Action::ShopShipment { parcel } else { step("shop") };
     let command = Command { order: order.key.clone(), step, action, template: None, undo: false };
     let job = Job { command: &command, order, past, now: time(BEGINNING) };
     connector.perform(job).await.unwrap().result
