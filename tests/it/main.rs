@@ -11,6 +11,7 @@ mod faults;
 mod house;
 mod recorded;
 mod stories;
+mod template;
 mod tidy;
 
 use std::path::{Path, PathBuf};

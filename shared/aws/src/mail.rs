@@ -70,15 +70,14 @@ fn meaning(error: &SdkError<SendEmailError>) -> CallError {
         let source = error.code().map_or_else(|| chain(error), str::to_owned).into();
         CallError::Unavailable { system, call: CALL, effect, after: None, source }
     };
-    match error {
-        SdkError::ConstructionFailure(_) => lost(Effect::None),
-        SdkError::DispatchFailure(failure) if failure.is_user() => lost(Effect::None),
-        SdkError::ServiceError(said) => {
-            told(said.err(), said.raw().status().as_u16()).unwrap_or_else(|| lost(Effect::Possible))
-        }
-        // Timeouts, broken connections, unreadable answers, and kinds that are yet to come: the mail may be on its way.
-        _ => lost(Effect::Possible),
+    if let SdkError::ServiceError(said) = error {
+        let status = said.raw().status().as_u16();
+        return told(said.err(), status).unwrap_or_else(|| lost(Effect::Possible));
     }
+    let stayed = matches!(error, SdkError::ConstructionFailure(_))
+        || matches!(error, SdkError::DispatchFailure(failure) if failure.is_user());
+    // Timeouts, broken connections, unreadable answers: the mail may be on its way.
+    lost(if stayed { Effect::None } else { Effect::Possible })
 }
 
 /// What SES's own words mean; nothing if they are an outage.

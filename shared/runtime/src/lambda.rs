@@ -6,7 +6,6 @@ mod http;
 mod schedule;
 mod vault;
 
-use std::fmt::Write as _;
 use std::future::Future;
 use std::panic::PanicHookInfo;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -128,8 +127,12 @@ impl Deployed {
         let library = Library::new(self.store(), vault, scope);
         match tokio::time::timeout(WARM_UP, library.book(clock::now())).await {
             Ok(Ok(book)) => tracing::info!(version = book.version, "configuration is loaded"),
-            Ok(Err(error)) => tracing::warn!(cause = %chain(&error), "there is no configuration to start with"),
-            Err(_) => tracing::warn!("the configuration takes too long to load; the first invocation tries again"),
+            Ok(Err(error)) => {
+                tracing::warn!(cause = %chain(&error), "there is no configuration to start with")
+            }
+            Err(_) => {
+                tracing::warn!("the configuration takes too long to load; the first invocation tries again")
+            }
         }
         Arc::new(library)
     }
@@ -142,19 +145,15 @@ impl Deployed {
 
 /// Names the place and not the message: a message may quote what the code worked on.
 fn report_panic(info: &PanicHookInfo<'_>) {
-    let mut place = String::from("an unknown place");
-    if let Some(at) = info.location() {
-        place.clear();
-        // Writing to a string can't fail.
-        if write!(place, "{}:{}", at.file(), at.line()).is_err() {
-            place.push('?');
-        }
-    }
+    let place = info.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
     tracing::error!(place, "the function panicked; this is a fault in Kontor");
 }
 
 /// Takes invocations until the process is ended. Metrics are written after each.
-async fn serve<A, R, F>(signals: Signals, handle: impl Fn(A, Timestamp) -> F) -> Result<(), lambda_runtime::Error>
+async fn serve<A, R, F>(
+    signals: Signals,
+    handle: impl Fn(A, Timestamp) -> F,
+) -> Result<(), lambda_runtime::Error>
 where
     A: DeserializeOwned,
     R: Serialize,
@@ -218,17 +217,4 @@ fn ahead(now: Timestamp, by: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reserve_is_kept_back() {
-        let end: Timestamp = "2026-01-05T08:02:00Z".parse().unwrap();
-        assert_eq!(deadline(u64::try_from(end.as_millisecond()).unwrap()), end);
-        let at = |seconds| time_left(end, end - SignedDuration::from_secs(seconds));
-        assert_eq!(at(120), Some(Duration::from_secs(118)));
-        assert_eq!(at(2), None);
-        assert_eq!(at(-5), None);
-        assert_eq!(time_left(deadline(u64::MAX), end), None);
-    }
-}
+mod tests;

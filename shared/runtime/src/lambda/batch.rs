@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -98,7 +99,8 @@ impl<W: Workshop> Batch<W> {
                 workers.insert(*from, worker.map_err(BatchError::Workshop)?);
             }
         }
-        let settled = records.iter().map(|(from, record)| self.outcome(*from, record, workers.get(from), deadline));
+        let settled =
+            records.iter().map(|(from, record)| self.outcome(*from, record, workers.get(from), deadline));
         Ok(response(join_all(settled).await))
     }
 
@@ -110,14 +112,17 @@ impl<W: Workshop> Batch<W> {
         deadline: Timestamp,
     ) -> (&'a str, Outcome) {
         let now = clock::now();
-        let outcome = match (worker, time_left(deadline, now)) {
-            (Some(worker), Some(left)) => {
-                self.post.settle(worker.as_ref(), from, record, now, left.min(LIMIT)).await
-            }
+        let outcome = match (worker, limit(deadline, now)) {
+            (Some(worker), Some(limit)) => self.post.settle(worker.as_ref(), from, record, now, limit).await,
             (None, _) | (_, None) => Outcome::Keep,
         };
         (&record.id, outcome)
     }
+}
+
+/// How long a record may take; nothing if no time is left for it.
+pub(super) fn limit(deadline: Timestamp, now: Timestamp) -> Option<Duration> {
+    time_left(deadline, now).map(|left| left.min(LIMIT))
 }
 
 /// The answer to a batch: exactly the ids of the records that must come again.

@@ -34,13 +34,14 @@ impl OverdueShop {
 
     /// One run, until shortly before `deadline`; none if another is at work.
     async fn run(&self, deadline: Timestamp) -> Result<Option<OverdueReport>, BoxError> {
-        let desk = OverdueDesk { index: Arc::clone(&self.index), desk: self.events.desk(clock::now()).await? };
+        let desk =
+            OverdueDesk { index: Arc::clone(&self.index), desk: self.events.desk(clock::now()).await? };
         run_locked(self.locks.as_ref(), &desk, deadline).await
     }
 }
 
 /// One run under the lock. A run that dies keeps the lock no longer than its time.
-async fn run_locked(
+pub(super) async fn run_locked(
     locks: &dyn Cursors,
     desk: &OverdueDesk,
     deadline: Timestamp,

@@ -28,10 +28,13 @@ impl SecretsManager {
 impl Vault for SecretsManager {
     async fn open(&self, reference: &SecretRef) -> Result<SecretString, BoxError> {
         let id = format!("{}{}", self.prefix, stored(reference)?);
-        let answer = self.client.get_secret_value().secret_id(&id).send().await.map_err(|error| match error.code() {
-            Some(code) => format!("Secrets Manager says {code} of {id}"),
-            None => format!("Secrets Manager did not answer about {id}: {}", chain(&error)),
-        })?;
+        let answer =
+            self.client.get_secret_value().secret_id(&id).send().await.map_err(|error| {
+                match error.code() {
+                    Some(code) => format!("Secrets Manager says {code} of {id}"),
+                    None => format!("Secrets Manager did not answer about {id}: {}", chain(&error)),
+                }
+            })?;
         let text = answer.secret_string.ok_or_else(|| format!("{id} is binary; keep it as text"))?;
         Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
@@ -51,8 +54,12 @@ impl Vault for NoSecrets {
 fn stored(reference: &SecretRef) -> Result<&str, BoxError> {
     match reference {
         SecretRef::Stored(name) => Ok(name),
-        SecretRef::Env(_) => Err("env: is for one machine; keep the secret in Secrets Manager and write secret:NAME".into()),
-        SecretRef::File(_) => Err("file: is for one machine; keep the secret in Secrets Manager and write secret:NAME".into()),
+        SecretRef::Env(_) => {
+            Err("env: is for one machine; keep the secret in Secrets Manager and write secret:NAME".into())
+        }
+        SecretRef::File(_) => {
+            Err("file: is for one machine; keep the secret in Secrets Manager and write secret:NAME".into())
+        }
     }
 }
 
