@@ -51,7 +51,9 @@ impl Stands {
         };
         Self {
             erp: weclapp::Sandbox::start("127.0.0.1:0", &options).await.unwrap(),
-            woocommerce: woocommerce::Sandbox::start("127.0.0.1:0", woocommerce::State::new(TOKEN, SECRET)).await.unwrap(),
+            woocommerce: woocommerce::Sandbox::start("127.0.0.1:0", woocommerce::State::new(TOKEN, SECRET))
+                .await
+                .unwrap(),
             shopify: shopify::Sandbox::start("127.0.0.1:0", shopify::State::new(TOKEN)).await.unwrap(),
         }
     }
@@ -110,7 +112,8 @@ impl House {
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("kontor did not start: {line}"));
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("kontor did not start: {line}"));
         self.url = ready["ready"].as_str().unwrap().to_owned();
         self.port = self.url.rsplit_once(':').unwrap().1.parse().unwrap();
         self.process = Some(process);
@@ -157,7 +160,8 @@ impl House {
         };
         if tokio::time::timeout(patience, arrived).await.is_err() {
             let all = self.ask(&["orders", "list", "--limit", "100000"]);
-            let rest: Vec<_> = all.as_array().unwrap().iter().filter(|order| order["status"] != status).take(5).collect();
+            let rest: Vec<_> =
+                all.as_array().unwrap().iter().filter(|order| order["status"] != status).take(5).collect();
             let failures = self.ask(&["failures", "list", "--state", "all", "--limit", "5"]);
             panic!(
                 "{} of {count} orders are {status}; others: {rest:#?}\nfailures: {failures:#}",
@@ -170,8 +174,10 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // It may have ended by itself; nothing is left to be done about it here.
-            process.kill().and_then(|()| process.wait()).map_or((), |_| ());
+            // It may have ended by itself already.
+            if let Err(error) = process.kill().and_then(|()| process.wait()) {
+                eprintln!("kontor could not be stopped: {error}");
+            }
         }
     }
 }

@@ -70,7 +70,13 @@ async fn desk(dir: &Path) -> Desk {
 
 impl Desk {
     /// Takes a request as the function does, and works off what it enqueued. Answers the status and the verdicts.
-    async fn take(&self, kind: ShopKind, shop: &str, headers: HeaderMap, body: Vec<u8>) -> (u16, Vec<Verdict>) {
+    async fn take(
+        &self,
+        kind: ShopKind,
+        shop: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> (u16, Vec<Verdict>) {
         let gate = Gate::build(&self.config, kind, &self.secrets).unwrap();
         let reply: Reply = receive(&gate, &self.engine, shop, headers, Bytes::from(body), clock::now()).await;
         let from = Address::Live(Queue::Events);
@@ -86,7 +92,10 @@ impl Desk {
     }
 
     async fn orders(&self) -> usize {
-        OrderIndex::list(&self.engine, &OrderFilter { limit: 1_000, ..OrderFilter::default() }).await.unwrap().len()
+        OrderIndex::list(&self.engine, &OrderFilter { limit: 1_000, ..OrderFilter::default() })
+            .await
+            .unwrap()
+            .len()
     }
 }
 

@@ -142,7 +142,8 @@ fn files_and_mains_stay_short() {
 fn nothing_is_left_behind() {
     // Put together here, so that this file does not find itself.
     let words = ["TO", "DO"].concat();
-    let traces = [format!("{words}:"), format!("{words}("), ["FIX", "ME"].concat(), ["unimplemented", "!("].concat()];
+    let traces =
+        [format!("{words}:"), format!("{words}("), ["FIX", "ME"].concat(), ["unimplemented", "!("].concat()];
     let ignored = ["#[", "ignore"].concat();
     let mut problems = Vec::new();
     for file in rust_files() {
@@ -179,7 +180,15 @@ fn only_the_runtime_reads_clock_and_environment() {
         let place = file.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
         let text = fs::read_to_string(&file).unwrap();
         let lets_in = text.contains("clippy::disallowed_methods");
-        let may = ["shared/runtime", "shared/testkit", "shared/sandbox", "tests/", "benches/", "examples/", "/tests"];
+        let may = [
+            "shared/runtime",
+            "shared/testkit",
+            "shared/sandbox",
+            "tests/",
+            "benches/",
+            "examples/",
+            "/tests",
+        ];
         if lets_in && !may.iter().any(|start| place.contains(start)) {
             problems.push(place);
         }
@@ -199,5 +208,10 @@ fn documents_name_every_crate() {
             }
         }
     }
-    complain(missing.into_iter().map(|(name, dir)| format!("ARCHITECTURE.md does not name {dir}/{name}")).collect());
+    complain(
+        missing
+            .into_iter()
+            .map(|(name, dir)| format!("ARCHITECTURE.md does not name {dir}/{name}"))
+            .collect(),
+    );
 }

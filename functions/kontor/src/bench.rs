@@ -16,8 +16,8 @@ use tokio::process::{Child, Command};
 
 use crate::load::Sent;
 use crate::out::Out;
-use kontor_sandbox::traffic;
 use crate::world::{Addresses, Running, SECRET, client};
+use kontor_sandbox::traffic;
 
 /// How long the bench waits for the last order.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -216,7 +216,8 @@ async fn quiet(addresses: &Addresses, house: &Running, orders: u32) -> Result<()
         Ok(done) => done,
         Err(_) => {
             let report = report(addresses).await?;
-            Err(format!("not all orders were completed; the ERP has {} of them", report.sales_orders.len()).into())
+            Err(format!("not all orders were completed; the ERP has {} of them", report.sales_orders.len())
+                .into())
         }
     }
 }
@@ -233,15 +234,18 @@ async fn completed(house: &Running) -> Result<u64, BoxError> {
 fn cpu_ms() -> Result<f64, BoxError> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     // The name in parentheses may have blanks in it; utime and stime are the 12th and 13th fields behind it.
-    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("unreadable /proc/self/stat")?.1.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok()).ok_or("unreadable /proc/self/stat");
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').ok_or("unreadable /proc/self/stat")?.1.split_whitespace().collect();
+    let ticks =
+        |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok()).ok_or("unreadable /proc/self/stat");
     Ok(float(ticks(11)?.saturating_add(ticks(12)?).saturating_mul(10)))
 }
 
 /// Memory of this process in MiB.
 fn memory_mib() -> Result<f64, BoxError> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("unreadable /proc/self/status")?;
+    let line =
+        status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("unreadable /proc/self/status")?;
     let kib: u64 = line.split_whitespace().nth(1).ok_or("unreadable /proc/self/status")?.parse()?;
     Ok(rate(float(kib), 1_024.0))
 }

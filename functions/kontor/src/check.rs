@@ -39,7 +39,10 @@ pub(crate) fn read(args: &ConfigArgs) -> Result<Texts, BoxError> {
         if let (Some("yaml"), Some(name)) =
             (path.extension().and_then(|e| e.to_str()), path.file_stem().and_then(|s| s.to_str()))
         {
-            flows.insert(name.to_owned(), std::fs::read_to_string(&path).map_err(|error| named(&path, error))?);
+            flows.insert(
+                name.to_owned(),
+                std::fs::read_to_string(&path).map_err(|error| named(&path, error))?,
+            );
         }
     }
     Ok(Texts { yaml, flows })

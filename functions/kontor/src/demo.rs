@@ -15,10 +15,10 @@ use serde::Serialize;
 
 use crate::out::{Out, table};
 use crate::stands::Stands;
-use kontor_sandbox::traffic::{self, Parcel, Recording};
-use crate::up::on_signal;
+use crate::up::{on_signal, stopped};
 use crate::world::{Running, SECRET, client};
 use crate::{orders, story};
+use kontor_sandbox::traffic::{self, Parcel, Recording};
 
 /// How long the demo waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -85,8 +85,7 @@ pub(crate) async fn run(stay: bool, out: Out) -> Result<ExitCode, BoxError> {
             stage.stands.erp.url,
             data.path().display(),
         ))?;
-        // An error means that the signal handler is gone: that is an end too.
-        on_signal()?.wait_for(|stop| *stop).await.map_or((), |_| ());
+        stopped(on_signal()?).await;
     }
     stage.house.stop().await?;
     stage.stands.stop().await?;
@@ -170,7 +169,10 @@ impl Stage {
         self.stands.place(&parcel)?;
         let status = parcel.send(&self.client, &self.house.url, SECRET).await?;
         if status != 200 {
-            self.check(format!("the delivery of {} is taken (it was answered with {status})", case.key), false);
+            self.check(
+                format!("the delivery of {} is taken (it was answered with {status})", case.key),
+                false,
+            );
         }
         Ok(())
     }
@@ -179,7 +181,8 @@ impl Stage {
     async fn repeat(&mut self, case: &Case) -> Result<(), BoxError> {
         let parcel = case.parcel()?;
         self.stands.place(&parcel)?;
-        let early = parcel.clone().told_as("order.updated").send(&self.client, &self.house.url, SECRET).await?;
+        let early =
+            parcel.clone().told_as("order.updated").send(&self.client, &self.house.url, SECRET).await?;
         let mut sendings = tokio::task::JoinSet::new();
         for _ in 0..5 {
             let (parcel, client, url) = (parcel.clone(), self.client.clone(), self.house.url.clone());
@@ -252,7 +255,12 @@ struct Shown<'a> {
     erp: &'a Report,
 }
 
-fn show(out: Out, told: &[(Order, Vec<TimelineEntry>)], report: &Report, checks: &[Check]) -> Result<(), BoxError> {
+fn show(
+    out: Out,
+    told: &[(Order, Vec<TimelineEntry>)],
+    report: &Report,
+    checks: &[Check],
+) -> Result<(), BoxError> {
     let documents: BTreeMap<String, story::Documents> = story::documents(report);
     let rows: Vec<story::Row> = told.iter().map(|(order, _)| story::Row::of(order, &documents)).collect();
     let shown = Shown { orders: rows, checks, erp: report };

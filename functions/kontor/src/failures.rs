@@ -16,10 +16,14 @@ pub(crate) async fn run(data: &Path, what: Failures, out: Out) -> Result<ExitCod
         Failures::List { state, class, limit } => {
             let state = match state.as_str() {
                 "all" => None,
-                word => Some(FailureState::named(word).ok_or_else(|| format!("{word:?} is no state of a failure"))?),
+                word => Some(
+                    FailureState::named(word).ok_or_else(|| format!("{word:?} is no state of a failure"))?,
+                ),
             };
             let class = class
-                .map(|word| FailureClass::named(&word).ok_or_else(|| format!("{word:?} is no class of failures")))
+                .map(|word| {
+                    FailureClass::named(&word).ok_or_else(|| format!("{word:?} is no class of failures"))
+                })
                 .transpose()?;
             let question = Question::Failures { state, class, limit };
             let Answer::Failures(failures) = ask(data, question).await? else { return Err(unexpected()) };
@@ -35,7 +39,8 @@ pub(crate) async fn run(data: &Path, what: Failures, out: Out) -> Result<ExitCod
             out.show(&failure, |failure| format!("{}: {}", failure.id, failure.state.as_str()))?;
         }
         Failures::Discard { id, because, by } => {
-            let failure = one(data, Question::Discard { id: FailureId::typed(&id), because, by }, &id).await?;
+            let failure =
+                one(data, Question::Discard { id: FailureId::typed(&id), because, by }, &id).await?;
             out.show(&failure, |failure| format!("{}: {}", failure.id, failure.state.as_str()))?;
         }
     }
@@ -70,9 +75,15 @@ fn show(failure: &Failure) -> String {
     let mut lines = vec![
         format!("failure  {} ({}, {})", failure.id, failure.class.as_str(), failure.state.as_str()),
         format!("queue    {}", failure.queue),
-        format!("order    {}", failure.order.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string)),
+        format!(
+            "order    {}",
+            failure.order.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string)
+        ),
         format!("cause    {}", failure.cause),
-        format!("attempts {}, failed {} times, {:.0} to {:.0}", failure.attempts, failure.times, failure.first_at, failure.last_at),
+        format!(
+            "attempts {}, failed {} times, {:.0} to {:.0}",
+            failure.attempts, failure.times, failure.first_at, failure.last_at
+        ),
     ];
     lines.extend(failure.history.iter().map(|act| format!("{:.0} {}: {}", act.at, act.by, act.what)));
     lines.push(format!("\n{}", failure.message));

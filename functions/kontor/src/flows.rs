@@ -20,7 +20,11 @@ pub(crate) async fn run(what: Flows, out: Out) -> Result<ExitCode, BoxError> {
                 problems.extend(parse(file)?.err().unwrap_or_default());
             }
             out.show(&serde_json::json!({ "problems": problems }), |_| {
-                if problems.is_empty() { format!("{} flows are sound", files.len()) } else { problems.join("\n") }
+                if problems.is_empty() {
+                    format!("{} flows are sound", files.len())
+                } else {
+                    problems.join("\n")
+                }
             })?;
             Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(WRONG) })
         }
@@ -49,7 +53,8 @@ pub(crate) async fn run(what: Flows, out: Out) -> Result<ExitCode, BoxError> {
 }
 
 fn parse(file: &Path) -> Result<Result<Flow, Vec<String>>, BoxError> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     let flow = Flow::parse(&file.display().to_string(), &text);
     Ok(flow.map_err(|problems| problems.iter().map(ToString::to_string).collect()))
 }

@@ -88,7 +88,11 @@ impl House {
     }
 
     /// Works until `stop` turns true: takes webhooks on `listener`, works off the queues, does what becomes due.
-    pub(crate) async fn run(self, listener: TcpListener, stop: watch::Receiver<bool>) -> Result<(), BoxError> {
+    pub(crate) async fn run(
+        self,
+        listener: TcpListener,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), BoxError> {
         let mut tasks = JoinSet::new();
         for pump in self.pumps() {
             tasks.spawn(pump.run(stop.clone()));
@@ -160,7 +164,8 @@ impl House {
 
 /// Keeps the configuration under a new version if it differs from the one in force.
 async fn put_into_force(engine: &Engine, plan: &Plan) -> Result<(), BoxError> {
-    kontor_runtime::book::check("kontor.yaml", &plan.yaml, &plan.flows).map_err(|problems| problems.join("\n"))?;
+    kontor_runtime::book::check("kontor.yaml", &plan.yaml, &plan.flows)
+        .map_err(|problems| problems.join("\n"))?;
     let current = engine.current().await?;
     let same = current.as_ref().is_some_and(|c| c.yaml == plan.yaml && c.flows == plan.flows);
     if same {

@@ -19,12 +19,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::house::Doors;
+use crate::up::stopped;
 
 /// Serves until `stop` turns true and every request begun is answered.
 pub(crate) async fn serve(
     listener: TcpListener,
     doors: Arc<Doors>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<(), BoxError> {
     let routes = Router::new()
         .route("/webhooks/woocommerce/{shop}", post(woocommerce))
@@ -32,11 +33,7 @@ pub(crate) async fn serve(
         .route("/webhooks/weclapp/{secret}", post(weclapp))
         .route("/health", get(health))
         .with_state(doors);
-    let stopped = async move {
-        // The sender lives as long as the process; its end means stop as well.
-        stop.wait_for(|stop| *stop).await.map_or((), |_| ());
-    };
-    Ok(axum::serve(listener, routes).with_graceful_shutdown(stopped).await?)
+    Ok(axum::serve(listener, routes).with_graceful_shutdown(stopped(stop)).await?)
 }
 
 type Shown = (StatusCode, &'static str);

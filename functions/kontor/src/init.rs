@@ -24,7 +24,11 @@ pub(crate) fn run(dir: &Path, out: Out) -> Result<ExitCode, BoxError> {
     }
     let written: Vec<String> = FILES.iter().map(|(name, _)| dir.join(name).display().to_string()).collect();
     out.show(&serde_json::json!({ "written": written }), |_| {
-        format!("written: {}\nfill in kontor.yaml, then: kontor check --config {}", written.join(", "), dir.join("kontor.yaml").display())
+        format!(
+            "written: {}\nfill in kontor.yaml, then: kontor check --config {}",
+            written.join(", "),
+            dir.join("kontor.yaml").display()
+        )
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::out::Out;
-use kontor_sandbox::traffic;
 use crate::world::{SECRET, client};
+use kontor_sandbox::traffic;
 
 /// Customers the orders are of.
 const CUSTOMERS: u32 = 500;
@@ -36,7 +36,8 @@ pub(crate) async fn run(to: &str, orders: u32, senders: u16, out: Out) -> Result
     let mut tasks = JoinSet::new();
     let watch = Stopwatch::start();
     for _ in 0..senders {
-        let (parcels, next, client, to) = (Arc::clone(&parcels), Arc::clone(&next), client.clone(), to.to_owned());
+        let (parcels, next, client, to) =
+            (Arc::clone(&parcels), Arc::clone(&next), client.clone(), to.to_owned());
         tasks.spawn(async move {
             let mut times = Vec::new();
             while let Some(parcel) = parcels.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed))?) {

@@ -48,7 +48,9 @@ impl Mailer for Post {
                 Err(error) if error.is_permanent() => Err(refused(error.into())),
                 Err(error) => Err(lost(error.into())),
             },
-            Self::Folder(folder) => folder.send(message).await.map(|_| ()).map_err(|error| lost(error.into())),
+            Self::Folder(folder) => {
+                folder.send(message).await.map(|_| ()).map_err(|error| lost(error.into()))
+            }
         }
     }
 }

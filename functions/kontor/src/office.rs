@@ -10,13 +10,11 @@ use kontor_domain::OrderKey;
 use kontor_embedded::Engine;
 use kontor_flow::engine::ReplayDesk;
 use kontor_flow::order::OrderSummary;
-use kontor_flow::ports::{
-    FailureFilter, OrderFilter, OrderIndex, Outgoing, Sender as _,
-};
+use kontor_flow::ports::{FailureFilter, OrderFilter, OrderIndex, Outgoing, Sender as _};
 use kontor_flow::remedy::{BoxError, chain};
 use kontor_flow::{
-    Address, Decision, Event, EventRecord, Failure, FailureClass, FailureId, FailureState, Happened, Message, Order,
-    OrderStatus, Queue, StepName, TimelineEntry,
+    Address, Decision, Event, EventRecord, Failure, FailureClass, FailureId, FailureState, Happened, Message,
+    Order, OrderStatus, Queue, StepName, TimelineEntry,
 };
 use kontor_runtime::clock;
 use serde::{Deserialize, Serialize};
@@ -24,6 +22,7 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 use crate::house::open_engine;
+use crate::up::stopped;
 
 /// The socket in the data folder. Who may write to the folder may use it.
 const SOCKET: &str = "control.sock";
@@ -73,7 +72,9 @@ pub(crate) async fn ask(data: &Path, question: Question) -> Result<Answer, BoxEr
     } else if data.join("kontor.db").exists() {
         reply(&open_engine(data)?, question).await
     } else {
-        return Err(format!("there is no Kontor in {}; `kontor up --data DIR` makes one", data.display()).into());
+        return Err(
+            format!("there is no Kontor in {}; `kontor up --data DIR` makes one", data.display()).into()
+        );
     };
     match answer {
         Answer::Error(why) => Err(why.into()),
@@ -94,14 +95,10 @@ pub(crate) fn listen(data: &Path) -> Result<(UnixListener, PathBuf), BoxError> {
 pub(crate) async fn serve(
     (listener, path): (UnixListener, PathBuf),
     engine: Engine,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let routes = Router::new().route("/", post(answer)).with_state(Arc::new(engine));
-    let stopped = async move {
-        // The sender lives as long as the process; its end means stop as well.
-        stop.wait_for(|stop| *stop).await.map_or((), |_| ());
-    };
-    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
+    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped(stop)).await {
         tracing::error!(cause = %error, "operators cannot be answered");
     }
     if let Err(error) = std::fs::remove_file(&path) {

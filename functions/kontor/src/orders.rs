@@ -25,7 +25,9 @@ pub(crate) async fn run(data: &Path, what: Orders, out: Out) -> Result<ExitCode,
         }
         Orders::Show { key } => {
             let missing = format!("there is no order {key}");
-            let Answer::Order(order) = ask(data, Question::Order { key }).await? else { return Err(unexpected()) };
+            let Answer::Order(order) = ask(data, Question::Order { key }).await? else {
+                return Err(unexpected());
+            };
             let order = order.ok_or(missing)?;
             out.show(&*order, |(order, timeline)| show(order, timeline))?;
         }

@@ -16,7 +16,11 @@ pub(crate) struct Out {
 
 impl Out {
     /// Writes `value` as JSON, or what `text` makes of it for people.
-    pub(crate) fn show<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), BoxError> {
+    pub(crate) fn show<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), BoxError> {
         if self.json { self.line(&serde_json::to_string_pretty(value)?) } else { self.line(&text(value)) }
     }
 

@@ -74,7 +74,8 @@ impl Pump {
                 tracing::error!(queue = %self.from, "a message was taken without a place to work on it");
                 return;
             };
-            let (engine, worker, post, from) = (self.engine.clone(), Arc::clone(&self.worker), post.clone(), self.from);
+            let (engine, worker, post, from) =
+                (self.engine.clone(), Arc::clone(&self.worker), post.clone(), self.from);
             tokio::spawn(async move {
                 let outcome = post.settle(worker.as_ref(), from, &record, clock::now(), LIMIT).await;
                 if outcome == Outcome::Delete

@@ -28,7 +28,9 @@ pub(crate) async fn run(args: &ConfigArgs, table: &str, by: String, out: Out) ->
         current => {
             let version = current.map_or(1, |current| current.version.saturating_add(1));
             let (yaml, flows) = (texts.yaml, texts.flows);
-            store.push(&StoredConfig { version, yaml, flows, pushed_at: clock::now(), pushed_by: by }).await?;
+            store
+                .push(&StoredConfig { version, yaml, flows, pushed_at: clock::now(), pushed_by: by })
+                .await?;
             version
         }
     };

@@ -9,8 +9,8 @@ use kontor_sandbox::weclapp;
 use crate::args::Sandbox;
 use crate::out::Out;
 use crate::stands::Stands;
+use crate::up::{on_signal, stopped};
 use kontor_sandbox::traffic;
-use crate::up::on_signal;
 
 /// How long the warehouse of `sandbox erp` packs.
 const PACKING: Duration = Duration::from_secs(2);
@@ -18,9 +18,18 @@ const PACKING: Duration = Duration::from_secs(2);
 pub(crate) async fn run(system: Sandbox, out: Out) -> Result<ExitCode, BoxError> {
     match system {
         Sandbox::Erp { listen, token, webhook_url } => {
-            let options = weclapp::Options { token, webhook_url, warehouse_delay: PACKING, ..weclapp::Options::default() };
+            let options = weclapp::Options {
+                token,
+                webhook_url,
+                warehouse_delay: PACKING,
+                ..weclapp::Options::default()
+            };
             let erp = weclapp::Sandbox::start(&listen.to_string(), &options).await?;
-            ready(out, &serde_json::json!({ "ready": erp.url }), &format!("weclapp's stand-in is ready on {}", erp.url))?;
+            ready(
+                out,
+                &serde_json::json!({ "ready": erp.url }),
+                &format!("weclapp's stand-in is ready on {}", erp.url),
+            )?;
             wait().await?;
             erp.stop().await?;
         }
@@ -42,7 +51,6 @@ fn ready(out: Out, json: &serde_json::Value, text: &str) -> Result<(), BoxError>
 }
 
 async fn wait() -> Result<(), BoxError> {
-    // An error means that the signal handler is gone: that is an end too.
-    on_signal()?.wait_for(|stop| *stop).await.map_or((), |_| ());
+    stopped(on_signal()?).await;
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use kontor_flow::remedy::BoxError;
 use kontor_sandbox::{shopify, weclapp, woocommerce};
 
-use kontor_sandbox::traffic::{Kind, Parcel};
 use crate::world::{Addresses, SECRET, TOKEN};
+use kontor_sandbox::traffic::{Kind, Parcel};
 
 /// The stand-ins of all systems.
 pub(crate) struct Stands {
@@ -19,11 +19,15 @@ pub(crate) struct Stands {
 impl Stands {
     /// Starts them on free ports; the warehouse takes `packing` for a shipment.
     pub(crate) async fn start(packing: Duration) -> Result<Self, BoxError> {
-        let options =
-            weclapp::Options { token: TOKEN.to_owned(), warehouse_delay: packing, ..weclapp::Options::default() };
+        let options = weclapp::Options {
+            token: TOKEN.to_owned(),
+            warehouse_delay: packing,
+            ..weclapp::Options::default()
+        };
         Ok(Self {
             erp: weclapp::Sandbox::start("127.0.0.1:0", &options).await?,
-            woocommerce: woocommerce::Sandbox::start("127.0.0.1:0", woocommerce::State::new(TOKEN, SECRET)).await?,
+            woocommerce: woocommerce::Sandbox::start("127.0.0.1:0", woocommerce::State::new(TOKEN, SECRET))
+                .await?,
             shopify: shopify::Sandbox::start("127.0.0.1:0", shopify::State::new(TOKEN)).await?,
         })
     }

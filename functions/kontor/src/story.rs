@@ -110,7 +110,16 @@ pub(crate) fn check_books(checks: &mut Vec<Check>, told: &[(Order, Vec<TimelineE
         let total = order.facts.order().map(|o| o.parts().total);
         order.facts.finished.values().flatten().all(|finish| match &finish.result {
             StepResult::SalesOrder { total: Some(in_erp), .. } => total == Some(*in_erp),
-            StepResult::SalesOrder { total: None, .. } | StepResult::Customer { .. } | StepResult::PaymentBooked { .. } | StepResult::Shipment { .. } | StepResult::Invoice { .. } | StepResult::Told | StepResult::Mailed { .. } | StepResult::Cancelled { .. } | StepResult::Passed | StepResult::Withdrawn => true,
+            StepResult::SalesOrder { total: None, .. }
+            | StepResult::Customer { .. }
+            | StepResult::PaymentBooked { .. }
+            | StepResult::Shipment { .. }
+            | StepResult::Invoice { .. }
+            | StepResult::Told
+            | StepResult::Mailed { .. }
+            | StepResult::Cancelled { .. }
+            | StepResult::Passed
+            | StepResult::Withdrawn => true,
         })
     });
     check("the ERP reckons every order to the shop's total", adds_up);

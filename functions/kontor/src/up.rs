@@ -39,10 +39,16 @@ pub(crate) async fn run(
         width: usize::from(width),
     };
     let house = House::open(plan).await?;
-    let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen} cannot be listened on: {error}"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("{listen} cannot be listened on: {error}"))?;
     let address = url(&listener)?;
     let ready = serde_json::json!({ "ready": address });
-    if out.json { out.line(&ready.to_string())? } else { out.line(&format!("kontor is ready on {address}"))? }
+    if out.json {
+        out.line(&ready.to_string())?
+    } else {
+        out.line(&format!("kontor is ready on {address}"))?
+    }
     house.run(listener, on_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -61,4 +67,11 @@ pub(crate) fn on_signal() -> Result<watch::Receiver<bool>, BoxError> {
         sender.closed().await;
     });
     Ok(receiver)
+}
+
+/// Waits until `stop` turns true. The sender lives as long as the process; its end means stop as well.
+pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        tracing::debug!("nobody is left to say stop");
+    }
 }

@@ -18,8 +18,11 @@ use tokio::task::JoinHandle;
 use crate::house::{House, Plan, url};
 
 /// The shops of the world: id, kind, flow.
-pub(crate) const SHOPS: [(&str, &str, &str); 3] =
-    [("kaffee", "woocommerce", "standard"), ("buero", "woocommerce", "merchant"), ("schnee", "shopify", "standard")];
+pub(crate) const SHOPS: [(&str, &str, &str); 3] = [
+    ("kaffee", "woocommerce", "standard"),
+    ("buero", "woocommerce", "merchant"),
+    ("schnee", "shopify", "standard"),
+];
 
 /// What WooCommerce's webhooks are signed with in the world.
 pub(crate) const SECRET: &str = "a-secret-of-the-demo";
@@ -47,7 +50,9 @@ impl Vault for Known {
         match reference {
             SecretRef::Env(name) if name == "DEMO_SECRET" => Ok(SecretString::from(SECRET)),
             SecretRef::Env(name) if name == "DEMO_TOKEN" => Ok(SecretString::from(TOKEN)),
-            SecretRef::Env(_) | SecretRef::File(_) | SecretRef::Stored(_) => Err("the demo has no such secret".into()),
+            SecretRef::Env(_) | SecretRef::File(_) | SecretRef::Stored(_) => {
+                Err("the demo has no such secret".into())
+            }
         }
     }
 }

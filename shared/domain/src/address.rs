@@ -13,7 +13,9 @@ pub struct CountryCode(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Not two letters.
-    #[error("a country is written with the two letters of ISO 3166, as in DE; this one has {length} characters")]
+    #[error(
+        "a country is written with the two letters of ISO 3166, as in DE; this one has {length} characters"
+    )]
     Country {
         /// Characters given.
         length: usize,

@@ -6,6 +6,7 @@ pub mod address;
 pub mod id;
 pub mod money;
 pub mod order;
+pub mod parts;
 pub mod payment;
 pub mod shipment;
 pub mod tax;
@@ -17,9 +18,9 @@ pub use id::{
 };
 pub use money::{Currency, Money, MoneyError};
 pub use order::{
-    Charge, ChargeKind, Customer, Discount, GiftCard, Line, LineKind, OrderDraft, OrderError, OrderLife,
-    PaymentChoice, PaymentTerms, PlacedOrder, Quantity, TaxMode,
+    Customer, OrderDraft, OrderError, OrderLife, PaymentChoice, PaymentTerms, PlacedOrder, TaxMode,
 };
+pub use parts::{Charge, ChargeKind, Discount, GiftCard, Line, LineKind, Quantity};
 pub use payment::{Payment, PaymentSource, Refund};
 pub use shipment::Shipment;
 pub use tax::{TaxPart, TaxRate};

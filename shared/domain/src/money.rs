@@ -243,8 +243,9 @@ impl fmt::Debug for Money {
 impl TryFrom<String> for Money {
     type Error = MoneyError;
     fn try_from(text: String) -> Result<Self, MoneyError> {
-        let (amount, code) =
-            text.split_once(' ').ok_or_else(|| MoneyError::Amount { text: text.chars().take(40).collect() })?;
+        let (amount, code) = text
+            .split_once(' ')
+            .ok_or_else(|| MoneyError::Amount { text: text.chars().take(40).collect() })?;
         Self::parse(amount, Currency::parse(code)?)
     }
 }

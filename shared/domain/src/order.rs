@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Currency, Email, LineId, Money, MoneyError, OrderNumber, Sku, TaxPart};
+use crate::{
+    Address, Charge, Currency, Discount, Email, GiftCard, Line, LineId, LineKind, Money, MoneyError,
+    OrderNumber, TaxPart,
+};
 
 /// How the amounts of lines and charges are stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,134 +21,6 @@ pub enum TaxMode {
     Net,
     /// No tax is owed (export, reverse charge).
     TaxFree,
-}
-
-/// How many pieces (or metres, or kilograms) of an article: more than none, at most six digits behind the point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Decimal", into = "Decimal")]
-pub struct Quantity(Decimal);
-
-impl Quantity {
-    /// Reads a number of pieces.
-    ///
-    /// # Errors
-    /// [`OrderError::Quantity`] for nothing, less than nothing, or more than six digits behind the point.
-    pub fn new(count: Decimal) -> Result<Self, OrderError> {
-        let count = count.normalize();
-        if count <= Decimal::ZERO || count.scale() > 6 {
-            return Err(OrderError::Quantity { count });
-        }
-        Ok(Self(count))
-    }
-
-    /// The number.
-    #[must_use]
-    pub fn count(self) -> Decimal {
-        self.0
-    }
-}
-
-impl TryFrom<Decimal> for Quantity {
-    type Error = OrderError;
-    fn try_from(count: Decimal) -> Result<Self, OrderError> {
-        Self::new(count)
-    }
-}
-
-impl From<Quantity> for Decimal {
-    fn from(quantity: Quantity) -> Self {
-        quantity.0
-    }
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-/// What has to happen with a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LineKind {
-    /// It is packed and sent.
-    Physical,
-    /// Nothing is sent: a download, a service, a voucher by mail.
-    Digital,
-    /// A gift card was bought (not used for paying).
-    GiftCard,
-}
-
-/// One article of an order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Line {
-    /// The shop's id of the line.
-    pub id: LineId,
-    /// The article; a shop may have lines without one (deleted or free-text articles).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sku: Option<Sku>,
-    /// What the customer read.
-    pub title: String,
-    /// How many.
-    pub quantity: Quantity,
-    /// What the whole line costs after its discounts, stated in the order's [`TaxMode`].
-    pub total: Money,
-    /// What was taken off already to get at `total`, never negative; for documents only.
-    pub discount: Money,
-    /// The tax in (gross) or on top of (net) `total`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taxes: Vec<TaxPart>,
-    /// What has to happen with it.
-    pub kind: LineKind,
-}
-
-/// What a charge is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChargeKind {
-    /// Carriage.
-    Shipping,
-    /// The surcharge of a means of payment.
-    Payment,
-    /// Anything else: wrapping, small-order fee, tip, duties.
-    Other,
-}
-
-/// Something to pay that is no article.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Charge {
-    /// What it is for.
-    pub kind: ChargeKind,
-    /// The shop's code of it (shipping method, fee id).
-    pub code: String,
-    /// What the customer read.
-    pub title: String,
-    /// How much, stated in the order's [`TaxMode`], after discounts.
-    pub total: Money,
-    /// The tax in or on top of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taxes: Vec<TaxPart>,
-}
-
-/// A discount on the order as a whole that no line and no charge has in it yet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Discount {
-    /// The coupon's code or the rule's name.
-    pub code: String,
-    /// What is taken off, as a positive amount, stated in the order's [`TaxMode`].
-    pub amount: Money,
-    /// The tax in it, as positive amounts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taxes: Vec<TaxPart>,
-}
-
-/// A gift card or credit used for paying: it lowers what is left to pay, not what the order is worth.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GiftCard {
-    /// Enough of its code to recognise it; never the whole code.
-    pub hint: String,
-    /// How much of it was used, as a positive amount.
-    pub amount: Money,
 }
 
 /// When the merchant gets the money.
@@ -243,7 +118,9 @@ pub enum OrderError {
     #[error("the order has no lines")]
     NoLines,
     /// The parts and the shop's total differ by more than rounding explains.
-    #[error("the parts of the order come to {parts}, but the shop's total is {total}: {difference} is unexplained")]
+    #[error(
+        "the parts of the order come to {parts}, but the shop's total is {total}: {difference} is unexplained"
+    )]
     Unbalanced {
         /// What the parts come to.
         parts: Money,
@@ -357,7 +234,8 @@ impl OrderDraft {
     }
 
     fn check_signs(&self) -> Result<(), OrderError> {
-        let lines = self.lines.iter().flat_map(|l| [("a line's total", l.total), ("a line's discount", l.discount)]);
+        let lines =
+            self.lines.iter().flat_map(|l| [("a line's total", l.total), ("a line's discount", l.discount)]);
         let discounts = self.discounts.iter().map(|d| ("a discount", d.amount));
         let cards = self.gift_cards.iter().map(|c| ("a gift card", c.amount));
         let all = lines.chain(discounts).chain(cards).chain([("the total", self.total)]);
@@ -440,5 +318,163 @@ impl TryFrom<OrderDraft> for PlacedOrder {
 impl From<PlacedOrder> for OrderDraft {
     fn from(order: PlacedOrder) -> Self {
         order.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ChargeKind, Quantity, TaxRate};
+
+    fn cents(amount: i64) -> Money {
+        Money::new(Decimal::new(amount, 2), Currency::EUR)
+    }
+
+    fn taxes(amount: i64) -> Vec<TaxPart> {
+        vec![TaxPart { rate: TaxRate::percent(Decimal::from(19)).unwrap(), amount: cents(amount) }]
+    }
+
+    fn line(nth: usize, total: i64, tax: i64) -> Line {
+        Line {
+            id: LineId::parse(&format!("l{nth}")).unwrap(),
+            sku: None,
+            title: "Tasse".to_owned(),
+            quantity: Quantity::new(Decimal::ONE).unwrap(),
+            total: cents(total),
+            discount: cents(0),
+            taxes: taxes(tax),
+            kind: LineKind::Physical,
+        }
+    }
+
+    fn charge(total: i64, tax: i64) -> Charge {
+        let (kind, code, title) = (ChargeKind::Shipping, "dhl".to_owned(), "DHL".to_owned());
+        Charge { kind, code, title, total: cents(total), taxes: taxes(tax) }
+    }
+
+    fn draft(mode: TaxMode, lines: &[(i64, i64)], charges: &[(i64, i64)], discounts: &[i64]) -> OrderDraft {
+        let customer = Customer {
+            id: None,
+            email: None,
+            language: None,
+            vat_id: None,
+            group: "B2C".to_owned(),
+            tags: vec![],
+        };
+        OrderDraft {
+            number: OrderNumber::parse("1").unwrap(),
+            placed_at: Timestamp::UNIX_EPOCH,
+            currency: Currency::EUR,
+            tax_mode: mode,
+            customer,
+            billing: None,
+            shipping: None,
+            lines: lines.iter().enumerate().map(|(nth, (total, tax))| line(nth, *total, *tax)).collect(),
+            charges: charges.iter().map(|(total, tax)| charge(*total, *tax)).collect(),
+            discounts: discounts
+                .iter()
+                .map(|amount| Discount { code: "zehn".to_owned(), amount: cents(*amount), taxes: vec![] })
+                .collect(),
+            gift_cards: vec![],
+            rounding: cents(0),
+            total: cents(0),
+            payment: PaymentChoice {
+                code: "x".to_owned(),
+                title: "X".to_owned(),
+                terms: PaymentTerms::Prepaid,
+            },
+            note: None,
+            test: false,
+        }
+    }
+
+    /// What the parts come to, reckoned in whole cents, in another way than the order does it.
+    fn expected(mode: TaxMode, lines: &[(i64, i64)], charges: &[(i64, i64)], discounts: &[i64]) -> i64 {
+        let parts = lines.iter().chain(charges);
+        let plus: i64 =
+            parts.map(|(total, tax)| if mode == TaxMode::Net { total + tax } else { *total }).sum();
+        plus - discounts.iter().sum::<i64>()
+    }
+
+    fn mode() -> impl Strategy<Value = TaxMode> {
+        prop_oneof![Just(TaxMode::Gross), Just(TaxMode::Net), Just(TaxMode::TaxFree)]
+    }
+
+    fn parts(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<(i64, i64)>> {
+        prop::collection::vec((1_000_i64..1_000_000, 0_i64..1_000), count)
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_whose_parts_add_up_can_be_built_and_stored(
+            mode in mode(), lines in parts(1..12), charges in parts(0..3), discounts in prop::collection::vec(0_i64..300, 0..3)
+        ) {
+            let mut draft = draft(mode, &lines, &charges, &discounts);
+            draft.total = cents(expected(mode, &lines, &charges, &discounts));
+            let order = draft.build().unwrap();
+            let json = serde_json::to_string(&order).unwrap();
+            prop_assert_eq!(serde_json::from_str::<PlacedOrder>(&json).unwrap(), order);
+        }
+
+        #[test]
+        fn an_order_that_is_a_cent_off_cannot_be_built_or_read(
+            mode in mode(), lines in parts(1..12), off in prop_oneof![-5_000_i64..0, 1_i64..5_000]
+        ) {
+            let mut draft = draft(mode, &lines, &[], &[]);
+            draft.total = cents((expected(mode, &lines, &[], &[]) + off).max(0));
+            let json = serde_json::to_string(&draft).unwrap();
+            prop_assert!(matches!(draft.build(), Err(OrderError::Unbalanced { .. })), "built");
+            prop_assert!(serde_json::from_str::<PlacedOrder>(&json).is_err(), "read");
+        }
+
+        #[test]
+        fn only_what_rounding_explains_goes_into_the_rounding_line(
+            mode in mode(), lines in parts(1..12), charges in parts(0..3), off in -30_i64..30
+        ) {
+            let mut draft = draft(mode, &lines, &charges, &[]);
+            draft.total = cents(expected(mode, &lines, &charges, &[]) + off);
+            let roundings = i64::try_from(lines.len() + charges.len()).unwrap();
+            match draft.balanced() {
+                Ok(balanced) => {
+                    prop_assert!(off.abs() <= roundings);
+                    prop_assert_eq!(balanced.rounding, cents(off));
+                    prop_assert!(balanced.build().is_ok());
+                }
+                Err(error) => {
+                    prop_assert!(off.abs() > roundings);
+                    prop_assert!(matches!(error, OrderError::Unbalanced { .. }), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let good = || {
+            let mut draft = draft(TaxMode::Gross, &[(1_000, 160)], &[], &[]);
+            draft.total = cents(1_000);
+            draft
+        };
+        assert!(good().build().is_ok());
+        let empty = OrderDraft { lines: vec![], total: cents(0), ..good() };
+        assert_eq!(empty.build(), Err(OrderError::NoLines));
+        let twice = OrderDraft { lines: vec![line(1, 500, 0), line(1, 500, 0)], ..good() };
+        assert!(matches!(twice.build(), Err(OrderError::SameLine { .. })));
+        let negative = OrderDraft { lines: vec![line(1, 1_100, 0), line(2, -100, 0)], ..good() };
+        assert!(matches!(negative.build(), Err(OrderError::Negative { .. })));
+        assert!(Quantity::new(Decimal::ZERO).is_err() && Quantity::new(-Decimal::ONE).is_err());
+        let mixed = OrderDraft { rounding: Money::zero(Currency::parse("USD").unwrap()), ..good() };
+        assert!(matches!(mixed.build(), Err(OrderError::Money(_))));
+    }
+
+    #[test]
+    fn gift_cards_lower_what_is_left_to_pay_and_not_what_it_is_worth() {
+        let mut draft = draft(TaxMode::Gross, &[(1_000, 160)], &[], &[]);
+        draft.total = cents(1_000);
+        draft.gift_cards = vec![GiftCard { hint: "…9f".to_owned(), amount: cents(400) }];
+        let order = draft.build().unwrap();
+        assert_eq!((order.parts().total, order.payable().unwrap()), (cents(1_000), cents(600)));
     }
 }

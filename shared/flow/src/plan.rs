@@ -1,5 +1,8 @@
 //! What follows from what is known: a pure function from order and flow to step states, commands and the next look.
 
+mod back;
+mod waits;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,7 +11,7 @@ use kontor_domain::OrderLife;
 
 use crate::language::{Each, Vars};
 use crate::order::{Course, OrderStatus, StepState};
-use crate::{Command, Decision, Flow, Order, Step, StepKey, StepResult};
+use crate::{Command, Flow, Order, Step, StepKey, StepResult};
 
 /// How long a command may be under way before it is sent again. Sending twice is harmless: the lease fences it.
 const RESEND_FIRST: Duration = Duration::from_secs(300);
@@ -78,6 +81,11 @@ fn later(base: Timestamp, by: Duration) -> Timestamp {
 /// The pause after the `attempt`-th sending.
 fn resend_pause(attempt: u32) -> Duration {
     RESEND_FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1).min(16))).min(RESEND_LAST)
+}
+
+/// Whether a step lets an order go on its way: a gate, or whatever makes goods leave.
+fn opens(step: &Step) -> bool {
+    step.wait_for.is_some() || step.action.is_some_and(crate::Action::ships)
 }
 
 struct Planner<'a> {
@@ -206,6 +214,9 @@ impl<'a> Planner<'a> {
             }
             None => return self.waiting(key, "a condition that can't be reckoned".to_owned()),
         }
+        if self.order.facts.life() == OrderLife::OnHold && opens(step) {
+            return self.waiting(key, "the shop, which holds the order back".to_owned());
+        }
         if let Some(state) = self.gate(step, key) {
             return state;
         }
@@ -271,148 +282,6 @@ impl<'a> Planner<'a> {
             states.peek().is_none() || states.any(|state| !state.is_settled())
         };
         step.needs.iter().find(open).map(ToString::to_string)
-    }
-
-    /// The state of a step that waits for its condition; `None` once that holds.
-    fn gate(&mut self, step: &Step, key: &StepKey) -> Option<StepState> {
-        let condition = step.wait_for.as_ref()?;
-        let decision = self.order.facts.decided.get(&step.name).and_then(|told| told.current());
-        if let Some(Decision { approved: false, by }) = decision {
-            self.course =
-                Course::Cancelling { because: format!("{} was refused by {by}", step.name), since: self.now };
-            return Some(StepState::Skipped { because: "refused".to_owned() });
-        }
-        match self.condition(Some(condition), step, false) {
-            Some(true) => None,
-            Some(false) | None => {
-                let state = self.waiting(key, condition.text().to_owned());
-                Some(self.remind(step, key, state))
-            }
-        }
-    }
-
-    fn condition(
-        &mut self,
-        condition: Option<&crate::language::Condition>,
-        step: &Step,
-        default: bool,
-    ) -> Option<bool> {
-        let Some(condition) = condition else { return Some(default) };
-        match condition.holds(&self.vars, &step.name) {
-            Ok(holds) => Some(holds),
-            Err(error) => {
-                self.held = Some(error.to_string());
-                None
-            }
-        }
-    }
-
-    fn waiting(&self, key: &StepKey, on: String) -> StepState {
-        match self.order.steps.get(key) {
-            Some(StepState::Waiting { on: before, since, reminded }) if *before == on => {
-                StepState::Waiting { on, since: *since, reminded: *reminded }
-            }
-            _ => StepState::Waiting { on, since: self.now, reminded: None },
-        }
-    }
-
-    /// Reminds the customer once a step has waited for long.
-    fn remind(&mut self, step: &Step, key: &StepKey, state: StepState) -> StepState {
-        let StepState::Waiting { on, since, reminded } = state else { return state };
-        if let Some(patience) = step.give_up_after {
-            self.due.push(later(since, patience));
-        }
-        let Some(patience) = step.remind_after else { return StepState::Waiting { on, since, reminded } };
-        let remind_at = later(since, patience);
-        let Ok(name) = crate::StepName::parse(&format!("{}-reminder", key.step)) else {
-            return StepState::Waiting { on, since, reminded };
-        };
-        let reminder = StepKey::whole(name);
-        if reminded.is_none() && remind_at > self.now {
-            self.due.push(remind_at);
-            return StepState::Waiting { on, since, reminded };
-        }
-        let state = self.known_state(&reminder).unwrap_or_else(|| {
-            self.request(
-                Command {
-                    order: self.order.key.clone(),
-                    step: reminder.clone(),
-                    action: crate::Action::MailSend,
-                    template: Some("reminder".to_owned()),
-                    undo: false,
-                },
-                1,
-            )
-        });
-        self.settle(reminder, state);
-        StepState::Waiting { on, since, reminded: Some(reminded.unwrap_or(self.now)) }
-    }
-
-    /// Cancels the order once a step has waited for too long.
-    fn give_up(&mut self) {
-        if self.course != Course::Forward {
-            return;
-        }
-        let too_long = self.flow.steps.iter().find(|step| {
-            let key = StepKey::whole(step.name.clone());
-            match (self.steps.get(&key), step.give_up_after, &step.wait_for) {
-                (Some(StepState::Waiting { on, since, .. }), Some(patience), Some(condition)) => {
-                    on == condition.text() && later(*since, patience) <= self.now
-                }
-                _ => false,
-            }
-        });
-        if let Some(step) = too_long {
-            self.course =
-                Course::Cancelling { because: format!("{} waited for too long", step.name), since: self.now };
-        }
-    }
-
-    /// The course turned on the way (a refusal, a wait that was too long): what was planned by the old course is planned
-    /// anew, so that nothing is begun that is undone at once, and planning again finds the same.
-    fn turn(&mut self) {
-        self.steps.clear();
-        self.commands.clear();
-        self.due.clear();
-        self.held = None;
-        self.forward();
-    }
-
-    /// The way back: nothing new is begun, what is under way comes to its end, then the flow's `on_cancel` runs.
-    fn back(&mut self) {
-        for state in self.steps.values_mut() {
-            if matches!(state, StepState::Waiting { .. }) {
-                *state = StepState::Skipped { because: "the order is cancelled".to_owned() };
-            }
-        }
-        let busy = self.steps.values().any(|state| matches!(state, StepState::Requested { .. }));
-        for step in &self.flow.on_cancel {
-            let key = StepKey::whole(step.name.clone());
-            let state = match self.known_state(&key) {
-                Some(state) => state,
-                None if busy => self.waiting(&key, "commands under way".to_owned()),
-                None => self.undo(step, &key),
-            };
-            self.settle(key, state);
-        }
-    }
-
-    fn undo(&mut self, step: &Step, key: &StepKey) -> StepState {
-        let facts = &self.order.facts;
-        let pointless = match step.action {
-            Some(crate::Action::ErpCancel) => facts.sales_order_id().is_none(),
-            Some(crate::Action::ShopCancel) => {
-                matches!(facts.life(), OrderLife::Cancelled | OrderLife::Deleted)
-            }
-            Some(_) | None => false,
-        };
-        match step.action {
-            Some(action) if !pointless => {
-                let command = self.command(step, key, action, true);
-                self.request(command, 1)
-            }
-            Some(_) | None => StepState::Skipped { because: "nothing to undo".to_owned() },
-        }
     }
 
     fn status(&self) -> OrderStatus {

@@ -15,7 +15,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 #[must_use]
 pub fn pause(attempts: u32, hint: Option<Duration>) -> Duration {
     let base = hint.map_or(SHORTEST, |hint| hint.clamp(Duration::from_millis(50), LONGEST));
-    let nth = if hint.is_some() { 0 } else { usize::try_from(attempts.saturating_sub(1).min(20)).unwrap_or(20) };
+    let nth =
+        if hint.is_some() { 0 } else { usize::try_from(attempts.saturating_sub(1).min(20)).unwrap_or(20) };
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(base)
         .with_max_delay(LONGEST)

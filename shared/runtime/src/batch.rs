@@ -62,7 +62,8 @@ impl Worker for CommandWorker {
             Ok(message) => message,
             Err(error) => return unreadable(&error, record),
         };
-        let slip = Slip { message: &message, raw: &record.body, queue: self.queue, receives: record.receives };
+        let slip =
+            Slip { message: &message, raw: &record.body, queue: self.queue, receives: record.receives };
         self.desk.handle(slip, &clock::new_owner(), now).await
     }
 }
@@ -145,13 +146,7 @@ impl Post {
         }
     }
 
-    async fn postpone(
-        &self,
-        from: Address,
-        record: &Received,
-        attempts: u32,
-        after: Option<Duration>,
-    ) {
+    async fn postpone(&self, from: Address, record: &Received, attempts: u32, after: Option<Duration>) {
         let pause = backoff::pause(attempts, after);
         if let Err(error) = self.delayer.delay(from, &record.receipt, pause).await {
             // It comes again all the same, when the visibility timeout of its queue is over.
@@ -166,7 +161,8 @@ impl Post {
             queue = %queue, order, class = parked.class.as_str(), attempts = parked.attempts, cause = %parked.cause,
             "message is parked as a failure"
         );
-        let dead = Outgoing { body: record.body.clone(), attributes: parked.attributes(), ..Outgoing::default() };
+        let dead =
+            Outgoing { body: record.body.clone(), attributes: parked.attributes(), ..Outgoing::default() };
         match self.sender.send(Address::Dead(queue), vec![dead]).await {
             Ok(()) => Outcome::Delete,
             Err(error) => {
@@ -202,8 +198,11 @@ fn word(verdict: &Verdict) -> &'static str {
 pub(crate) fn received(record: aws_lambda_events::sqs::SqsMessage) -> Option<Received> {
     let receives = record.attributes.get("ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1);
     let word = |value: aws_lambda_events::sqs::SqsMessageAttribute| value.string_value;
-    let attributes: BTreeMap<String, String> =
-        record.message_attributes.into_iter().filter_map(|(name, value)| Some((name, word(value)?))).collect();
+    let attributes: BTreeMap<String, String> = record
+        .message_attributes
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, word(value)?)))
+        .collect();
     Some(Received {
         id: record.message_id?,
         receipt: record.receipt_handle?,

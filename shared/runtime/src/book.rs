@@ -64,7 +64,9 @@ impl Vault for LocalVault {
                 let text = std::fs::read_to_string(Path::new(path))?;
                 Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
             }
-            SecretRef::Stored(_) => Err("secrets of the form secret:NAME are read in AWS; use env: or file: here".into()),
+            SecretRef::Stored(_) => {
+                Err("secrets of the form secret:NAME are read in AWS; use env: or file: here".into())
+            }
         }
     }
 }
@@ -138,7 +140,10 @@ pub fn check(file: &str, yaml: &str, flows: &BTreeMap<String, String>) -> Result
     for shop in &config.shops {
         let Some(flow) = compiled.get(&shop.flow) else {
             if !flows.contains_key(shop.flow.as_str()) {
-                problems.push(format!("{file}: shop {} takes the flow {}, which there is not", shop.id, shop.flow));
+                problems.push(format!(
+                    "{file}: shop {} takes the flow {}, which there is not",
+                    shop.id, shop.flow
+                ));
             }
             continue;
         };
@@ -154,7 +159,10 @@ fn misfits(config: &Config, shop: &kontor_connectors::config::ShopConfig, flow: 
     let mut found = Vec::new();
     let reminds = flow.steps.iter().any(|step| step.remind_after.is_some());
     if config.mail.is_none() && (on(kontor_flow::Queue::Mail).is_some() || reminds) {
-        found.push(format!("the flow {} of shop {} sends mails, but there is no mail section", shop.flow, shop.id));
+        found.push(format!(
+            "the flow {} of shop {} sends mails, but there is no mail section",
+            shop.flow, shop.id
+        ));
     }
     if let Some(action) = on(kontor_flow::Queue::Shops).filter(|_| shop.api.is_none()) {
         found.push(format!("the flow {} does {action}, but shop {} has no api section", shop.flow, shop.id));

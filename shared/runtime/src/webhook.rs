@@ -47,7 +47,9 @@ impl Reply {
         match self {
             Self::Accepted => "accepted",
             Self::BadRequest => "this is no webhook that Kontor knows",
-            Self::Unauthorized => "the signature or the address of this webhook is wrong; compare its secret with Kontor's",
+            Self::Unauthorized => {
+                "the signature or the address of this webhook is wrong; compare its secret with Kontor's"
+            }
             Self::TooLarge => "this delivery is larger than Kontor takes",
             Self::Unavailable => "Kontor cannot store this delivery now; please send it again",
         }

@@ -96,7 +96,8 @@ impl Trays {
             };
             let entry = Entry {
                 visible_at: row.get(2)?,
-                receives: row.get(3)?,
+                // The first taking in a process's own life is not written. Whoever takes this may be the second.
+                receives: row.get::<_, u32>(3)?.max(1),
                 strikes: row.get(4)?,
                 taking: 0,
                 taken: false,
