@@ -3,6 +3,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
     clippy::indexing_slicing,
     reason = "a test that meets something else than it expects is to fail"
 )]

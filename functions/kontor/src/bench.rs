@@ -56,7 +56,7 @@ pub(crate) async fn run(orders: u32, senders: u16, width: u16, out: Out) -> Resu
     let sent = load(&house.url, orders, senders).await?;
     quiet(&addresses, &house, orders.saturating_add(3)).await?;
     let took = watch.elapsed();
-    let (cpu, after) = (cpu_ms()? - cpu, report(&addresses).await?);
+    let (cpu, after) = (cpu_ms()?.saturating_sub(cpu), report(&addresses).await?);
     let count = f64::from(orders);
     let figures = Figures {
         orders,
@@ -65,7 +65,7 @@ pub(crate) async fn run(orders: u32, senders: u16, width: u16, out: Out) -> Resu
         accept_p50_ms: sent.p50_ms,
         accept_p99_ms: sent.p99_ms,
         chain_per_second: rate(count, took.as_secs_f64()),
-        cpu_ms_per_order: rate(cpu, count),
+        cpu_ms_per_order: rate(float(cpu), count),
         memory_mib: memory_mib()?,
         data_kib_per_order: rate(kib(data.path())?, count),
         erp_calls_per_order: rate(float(after.calls_made().saturating_sub(before.calls_made())), count),
@@ -133,7 +133,7 @@ fn fsync(data: &Path) -> Result<f64, BoxError> {
         file.write_all(&[0; 4096])?;
         file.sync_data()?;
     }
-    Ok(rate(watch.elapsed().as_secs_f64(), f64::from(WRITES) / 1_000.0))
+    Ok(rate(watch.elapsed().as_secs_f64(), rate(f64::from(WRITES), 1_000.0)))
 }
 
 /// Starts the stand-ins in a process of their own.
@@ -231,14 +231,14 @@ async fn completed(house: &Running) -> Result<u64, BoxError> {
 }
 
 /// CPU time of this process, in milliseconds, by the kernel's ticks of 10 ms.
-fn cpu_ms() -> Result<f64, BoxError> {
+fn cpu_ms() -> Result<u64, BoxError> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     // The name in parentheses may have blanks in it; utime and stime are the 12th and 13th fields behind it.
     let fields: Vec<&str> =
         stat.rsplit_once(')').ok_or("unreadable /proc/self/stat")?.1.split_whitespace().collect();
     let ticks =
         |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok()).ok_or("unreadable /proc/self/stat");
-    Ok(float(ticks(11)?.saturating_add(ticks(12)?).saturating_mul(10)))
+    Ok(ticks(11)?.saturating_add(ticks(12)?).saturating_mul(10))
 }
 
 /// Memory of this process in MiB.

@@ -198,7 +198,7 @@ async fn overdue(desk: OverdueDesk, engine: Engine, mut stop: watch::Receiver<bo
         if let Err(error) = desk.run(clock::now(), &|| *stopped.borrow()).await {
             tracing::error!(cause = %chain(&error), "due orders cannot be looked for");
         }
-        if rounds % PURGE_EVERY == 0
+        if rounds.is_multiple_of(PURGE_EVERY)
             && let Err(error) = engine.purge(clock::now()).await
         {
             tracing::warn!(cause = %chain(&error), "old leases cannot be thrown away");

@@ -76,10 +76,7 @@ pub(crate) async fn ask(data: &Path, question: Question) -> Result<Answer, BoxEr
             format!("there is no Kontor in {}; `kontor up --data DIR` makes one", data.display()).into()
         );
     };
-    match answer {
-        Answer::Error(why) => Err(why.into()),
-        answer => Ok(answer),
-    }
+    if let Answer::Error(why) = answer { Err(why.into()) } else { Ok(answer) }
 }
 
 /// Opens the socket. A socket that a dead process left behind is replaced.

@@ -184,10 +184,9 @@ impl Config {
     /// Every [`ConfigProblem`] there is, with its place.
     pub fn parse(file: &str, yaml: &str) -> Result<Self, Vec<ConfigProblem>> {
         let config: Self = serde_saphyr::from_str(yaml).map_err(|error| {
-            let place = error.location().map_or_else(
-                || file.to_owned(),
-                |at| format!("{file}:{}:{}", at.line(), at.column()),
-            );
+            let place = error
+                .location()
+                .map_or_else(|| file.to_owned(), |at| format!("{file}:{}:{}", at.line(), at.column()));
             vec![ConfigProblem { place, message: error.without_snippet().to_string() }]
         })?;
         let problems = config.problems();
@@ -225,7 +224,8 @@ impl Config {
 
     fn problems(&self) -> Vec<ConfigProblem> {
         let mut found = Vec::new();
-        let mut say = |place: String, message: &str| found.push(ConfigProblem { place, message: message.to_owned() });
+        let mut say =
+            |place: String, message: &str| found.push(ConfigProblem { place, message: message.to_owned() });
         if self.shops.is_empty() {
             say("shops".to_owned(), "no shop is connected; name at least one");
         }
@@ -240,7 +240,8 @@ impl Config {
             if shop.payments.is_empty() {
                 say(place("payments"), "no payment method is mapped, so every order would be held");
             }
-            if shop.kind == ShopKind::Woocommerce && shop.api.as_ref().is_some_and(|api| api.secret.is_none()) {
+            if shop.kind == ShopKind::Woocommerce && shop.api.as_ref().is_some_and(|api| api.secret.is_none())
+            {
                 say(place("api.secret"), "WooCommerce needs the consumer secret beside the consumer key");
             }
             if let Some(why) = bad_url(&shop.url) {

@@ -58,7 +58,9 @@ impl HintGate {
             return Err(HintError::Wrong);
         }
         let notice: Notice = serde_json::from_slice(body).map_err(|e| HintError::Unreadable(e.into()))?;
-        let plain = |text: &str| text.len() <= 64 && !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());
+        let plain = |text: &str| {
+            text.len() <= 64 && !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
+        };
         if !plain(&notice.entity_id) || !plain(&notice.entity_name) {
             return Err(HintError::Unreadable("entity and id are letters and digits".into()));
         }
@@ -89,8 +91,13 @@ mod tests {
 
     #[test]
     fn what_is_no_notice_is_refused() {
-        for body in ["", "[]", r#"{"entityId":"../x","entityName":"shipment"}"#, r#"{"entityId":1,"entityName":"a"}"#] {
-            assert!(matches!(gate().read("old", body.as_bytes()), Err(HintError::Unreadable(_))), "{body} was taken");
+        for body in
+            ["", "[]", r#"{"entityId":"../x","entityName":"shipment"}"#, r#"{"entityId":1,"entityName":"a"}"#]
+        {
+            assert!(
+                matches!(gate().read("old", body.as_bytes()), Err(HintError::Unreadable(_))),
+                "{body} was taken"
+            );
         }
     }
 }

@@ -30,7 +30,11 @@ pub struct ClientOptions {
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), connect_timeout: Duration::from_secs(5), idle_connections: 0 }
+        Self {
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(5),
+            idle_connections: 0,
+        }
     }
 }
 

@@ -47,10 +47,16 @@ impl MailDesk {
 
     fn write(&self, job: &Job<'_>) -> Result<Option<Mail>, CallError> {
         let unmapped = |what: String| CallError::Unmapped { system: System::Mail, what };
-        let order = job.order.facts.order().ok_or_else(|| unmapped("the order itself is not known".to_owned()))?;
+        let order =
+            job.order.facts.order().ok_or_else(|| unmapped("the order itself is not known".to_owned()))?;
         let Some(to) = order.parts().customer.email.clone() else { return Ok(None) };
         let shipment = job.command.step.item.as_deref().and_then(|id| {
-            job.order.facts.shipments.iter().find(|(key, _)| key.as_str() == id).and_then(|(_, told)| told.current())
+            job.order
+                .facts
+                .shipments
+                .iter()
+                .find(|(key, _)| key.as_str() == id)
+                .and_then(|(_, told)| told.current())
         });
         let name = job.command.template.as_deref().unwrap_or("confirmation");
         let text = self.render(name, order, shipment).map_err(|source| CallError::Unreadable {
@@ -76,7 +82,8 @@ impl MailDesk {
         shipment: Option<&Shipment>,
     ) -> Result<String, minijinja::Error> {
         let parts = order.parts();
-        let spoken = parts.customer.language.as_deref().map(|l| l.chars().take(2).collect::<String>().to_lowercase());
+        let spoken =
+            parts.customer.language.as_deref().map(|l| l.chars().take(2).collect::<String>().to_lowercase());
         let template = spoken
             .and_then(|language| self.templates.get_template(&format!("{name}.{language}")).ok())
             .map_or_else(|| self.templates.get_template(&format!("{name}.{}", self.config.language)), Ok)?;
@@ -138,6 +145,7 @@ impl Connector for MailDesk {
 /// The address a mail of this configuration comes from, if it can be read.
 #[must_use]
 pub fn sender(config: &MailConfig) -> Option<Email> {
-    let address = config.from.rsplit_once('<').map_or(config.from.as_str(), |(_, rest)| rest.trim_end_matches('>'));
+    let address =
+        config.from.rsplit_once('<').map_or(config.from.as_str(), |(_, rest)| rest.trim_end_matches('>'));
     Email::parse(address).ok()
 }

@@ -102,8 +102,11 @@ impl Proof {
         if !self.is_signed(&delivery.body, &signature) {
             return Err(ProofError::Wrong);
         }
-        let topic = header(self.topic_header).filter(|t| !t.is_empty() && t.len() <= 100).ok_or(ProofError::NoTopic)?;
-        let kept = |name: &&str| header(name).map(|value| ((*name).to_owned(), value.chars().take(200).collect()));
+        let topic = header(self.topic_header)
+            .filter(|t| !t.is_empty() && t.len() <= 100)
+            .ok_or(ProofError::NoTopic)?;
+        let kept =
+            |name: &&str| header(name).map(|value| ((*name).to_owned(), value.chars().take(200).collect()));
         let headers: BTreeMap<String, String> = self.kept_headers.iter().filter_map(kept).collect();
         Ok(Proven::Event(Verified {
             envelope: Envelope {

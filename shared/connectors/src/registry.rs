@@ -91,8 +91,11 @@ impl Registry {
             };
             shops.insert(shop.id.clone(), connector);
         }
-        let erp: Option<Arc<dyn Connector>> =
-            if works(Queue::Erp) { Some(Arc::new(Weclapp::new(&config.erp, secrets, client)?)) } else { None };
+        let erp: Option<Arc<dyn Connector>> = if works(Queue::Erp) {
+            Some(Arc::new(Weclapp::new(&config.erp, secrets, client)?))
+        } else {
+            None
+        };
         let mail: Option<Arc<dyn Connector>> = match (&config.mail, mailer) {
             (Some(mail), Some(mailer)) if works(Queue::Mail) => {
                 Some(Arc::new(MailDesk::new(mail.clone(), mailer).map_err(RegistryError::Templates)?))

@@ -183,7 +183,15 @@ impl CommandDesk {
         let connector = self.connectors.for_hint(hint);
         let connector = connector
             .ok_or_else(|| DeskError::Unknown { what: format!("where to look up a {}", hint.entity) })?;
-        let news = connector.look_up(hint, now).await?;
+        let mut news = Vec::new();
+        for happened in connector.look_up(hint, now).await? {
+            // Whoever else works in the ERP may write keys that look like ours.
+            if self.reader.load(&happened.order).await?.is_some() {
+                news.push(happened);
+            } else {
+                tracing::info!(order = %happened.order, entity = %hint.entity, "hint of an order that is not ours");
+            }
+        }
         self.enqueue(news).await
     }
 

@@ -241,25 +241,3 @@ async fn faults_are_switched_on_and_off_over_http() {
     let report = erp.erp.report();
     assert_eq!((report.customers, report.faults), (1, 3));
 }
-
-/// How fast it is, for whoever asks: `cargo test --release -p kontor-sandbox -- --ignored --nocapture fast`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, not a test"]
-async fn how_fast_it_is() {
-    let erp = Arc::new(Client::new(&Options::default()).await);
-    let begin = tokio::time::Instant::now();
-    let clients = (0..16).map(|client| {
-        let erp = Arc::clone(&erp);
-        tokio::spawn(async move {
-            for n in 0..500 {
-                let id = erp.order(&format!("kaffee/{client}-{n}"), "STANDARD").await;
-                erp.post(&format!("/salesOrder/id/{id}/createShipment"), json!({})).await;
-            }
-        })
-    });
-    for client in clients.collect::<Vec<_>>() {
-        client.await.unwrap();
-    }
-    let (took, calls) = (begin.elapsed(), erp.erp.report().calls_made());
-    println!("{calls} calls in {took:?}");
-}
