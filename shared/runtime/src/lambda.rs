@@ -163,11 +163,9 @@ where
         let work = handle(event.payload, deadline(event.context.deadline));
         async move {
             let answer = work.await;
-            if let Err(error) = &answer {
-                tracing::error!(cause = %chain(error.as_ref()), "invocation failed");
-            }
             signals.flush();
-            answer.map_err(|error| BoxError::from(chain(error.as_ref())))
+            // The runtime logs what it is given, without causes.
+            answer.map_err(|error| BoxError::from(format!("invocation failed: {}", chain(error.as_ref()))))
         }
     });
     lambda_runtime::run(service).await
