@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use kontor_flow::remedy::BoxError;
 use kontor_runtime::clock::Stopwatch;
 use kontor_sandbox::weclapp::Report;
@@ -204,9 +205,14 @@ async fn load(url: &str, orders: u32, senders: u16) -> Result<Sent, BoxError> {
 
 /// Waits until `orders` orders are completed.
 async fn quiet(addresses: &Addresses, house: &Running, orders: u32) -> Result<(), BoxError> {
+    let bar = ProgressBar::new(orders.into());
+    bar.set_style(ProgressStyle::with_template("{wide_bar} {pos} of {len} orders completed")?);
     let done = async {
         loop {
-            if is_idle(house) && completed(house).await? >= u64::from(orders) {
+            let completed = completed(house).await?;
+            bar.set_position(completed);
+            if is_idle(house) && completed >= u64::from(orders) {
+                bar.finish_and_clear();
                 return Ok::<_, BoxError>(());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
