@@ -193,7 +193,7 @@ fn yaml(stands: &Stands) -> String {
     };
     format!(
         "shops:\n{}{}{}erp: {{ url: \"{}\", token: env:STORY_TOKEN, webhook_secrets: [env:STORY_SECRET], \
-         gross_channel: GROSS1, net_channel: NET1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, \
+         gross_channel: GROSS1, net_channel: NET1, settle_seconds: 1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, \
          rounding: ROUNDING, gift_card: GIFTCARD }} }}\n\
          mail: {{ from: \"Kontor <stories@kontor.test>\", language: de, signature: Kontor }}\n",
         shop("kaffee", "woocommerce", &stands.woocommerce.url, "standard"),

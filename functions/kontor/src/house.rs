@@ -9,8 +9,8 @@ use std::time::Duration;
 use kontor_connectors::config::{Scope, ShopKind};
 use kontor_connectors::http::ClientOptions;
 use kontor_connectors::registry::Reader;
-use kontor_connectors::{Gate, HintGate, Registry};
-use kontor_embedded::Engine;
+use kontor_connectors::{Config, Gate, HintGate, Registry};
+use kontor_embedded::{Engine, Options};
 use kontor_flow::engine::{AlertDesk, CommandDesk, EventDesk, OverdueDesk};
 use kontor_flow::ports::{Configs as _, Mailer, StoredConfig};
 use kontor_flow::remedy::{BoxError, chain};
@@ -76,7 +76,12 @@ pub(crate) fn open_engine(data: &Path) -> Result<Engine, BoxError> {
 impl House {
     /// Opens the store, puts the configuration into force, makes the connectors.
     pub(crate) async fn open(plan: Plan) -> Result<Self, BoxError> {
-        let engine = open_engine(&plan.data)?;
+        let config = Config::parse("kontor.yaml", &plan.yaml).map_err(|problems| {
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        })?;
+        let settling = Duration::from_secs(config.erp.settle_seconds.into());
+        let options = Options { settling, ..Options::default() };
+        let engine = Engine::open_with(&plan.data, Arc::new(clock::now), options)?;
         put_into_force(&engine, &plan).await?;
         let library = Arc::new(Library::new(Arc::new(engine.clone()), plan.vault, Scope::Everything));
         let book = library.book(clock::now()).await?;

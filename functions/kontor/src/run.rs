@@ -16,6 +16,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, BoxError> {
     let out = Out { json: args.json };
     let quiet = !matches!(args.command, Command::Up { .. } | Command::Sandbox { .. });
     signals::for_people(if quiet { "error" } else { "info" })?;
+    signals::name_panics_by_place();
     match args.command {
         Command::Init { dir } => init::run(&dir, out),
         Command::Check { config } => check::run(&config, out),

@@ -72,7 +72,7 @@ fn yaml(addresses: &Addresses) -> String {
     }
     yaml.push_str(&format!(
         "erp: {{ url: \"{}\", token: env:DEMO_TOKEN, webhook_secrets: [env:DEMO_SECRET], gross_channel: GROSS1, \
-         net_channel: NET1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, rounding: ROUNDING, \
+         net_channel: NET1, settle_seconds: 1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, rounding: ROUNDING, \
          gift_card: GIFTCARD }} }}\n\
          mail: {{ from: \"Kontor <demo@kontor.test>\", language: de, signature: Kontor }}\n",
         addresses.erp

@@ -32,6 +32,7 @@ impl Leases for Engine {
             id: id.to_string(),
             owner: owner.0.clone(),
             epoch: self.inner.epoch,
+            settled_at: micros(self.inner.settled_at),
             now: micros(now),
             until: micros(until),
         };
@@ -78,6 +79,7 @@ struct Ask {
     id: String,
     owner: String,
     epoch: i64,
+    settled_at: i64,
     now: i64,
     until: i64,
 }
@@ -120,8 +122,10 @@ impl Ask {
                 // The same claim once more: its first answer was lost.
                 return Ok(Lease::answer(lease.attempts.saturating_sub(1), doubt));
             }
-            if lease.epoch == self.epoch && lease.until > self.now {
-                let until = Timestamp::from_microsecond(lease.until).map_err(|e| StoreError::Corrupt {
+            let held_until =
+                if lease.epoch == self.epoch { lease.until } else { lease.until.min(self.settled_at) };
+            if held_until > self.now {
+                let until = Timestamp::from_microsecond(held_until).map_err(|e| StoreError::Corrupt {
                     what: format!("the lease of {}", self.id),
                     source: e.into(),
                 })?;

@@ -28,6 +28,7 @@ mod writer;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -48,11 +49,14 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Options {
     /// After so many takings that ended neither in a delete nor in a delay, a message goes to the dead-letter queue.
     pub max_receives: u32,
+    /// How long after opening the leases of a dead process are still held: a call it made last may take effect as long
+    /// after its death, and looking for it earlier would find nothing.
+    pub settling: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_receives: 12 }
+        Self { max_receives: 12, settling: Duration::ZERO }
     }
 }
 
@@ -116,6 +120,8 @@ struct Inner {
     recent: Arc<Recent>,
     /// Counts the openings of the folder: what an earlier epoch held, nobody holds.
     epoch: i64,
+    /// Until then what an earlier epoch held is held.
+    settled_at: Timestamp,
     clock: Clock,
     writer: Writer,
 }
@@ -123,8 +129,9 @@ struct Inner {
 impl Engine {
     /// Opens the folder `dir`, made if missing, with the usual [`Options`].
     ///
-    /// Since one process owns the folder, what a dead process held is free at once: its leases count as expired (the
-    /// next claim answers `Unknown`), its run locks are open, and messages it took but did not delete are visible.
+    /// Since one process owns the folder, what a dead process held is free: its leases count as expired once they have
+    /// settled (the next claim answers `Unknown`), its run locks are open, and messages it took but did not delete are
+    /// visible.
     ///
     /// # Errors
     /// [`OpenError::InUse`] if another process has it; else what is wrong with folder or database.
@@ -149,7 +156,12 @@ impl Engine {
         let alarm = Alarm::start(Arc::clone(&trays), Arc::clone(&clock)).map_err(folder)?;
         let writer = Writer::start(db, lock).map_err(folder)?;
         let recent = Arc::new(Recent::default());
-        Ok(Self { inner: Arc::new(Inner { _alarm: alarm, readers, trays, recent, epoch, clock, writer }) })
+        let settled_at = match options.settling {
+            Duration::ZERO => Timestamp::MIN,
+            settling => clock().saturating_add(settling).unwrap_or(Timestamp::MAX),
+        };
+        let inner = Inner { _alarm: alarm, readers, trays, recent, epoch, settled_at, clock, writer };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// How many messages are where.

@@ -91,7 +91,7 @@ async fn deleted_and_delayed_messages_stay_so_after_a_clean_end() {
 async fn a_message_that_kills_every_process_ends_in_the_dead_letter_queue() {
     let mut dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(BEGINNING);
-    let options = Options { max_receives: 3 };
+    let options = Options { max_receives: 3, ..Options::default() };
     let poison = Outgoing {
         attributes: [("order".to_owned(), "laden/1".to_owned())].into(),
         ..Outgoing::now("poison".to_owned())
@@ -120,7 +120,9 @@ async fn a_message_that_kills_every_process_ends_in_the_dead_letter_queue() {
 async fn takings_without_an_end_are_counted_and_delays_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(BEGINNING);
-    let engine = Engine::open_with(dir.path(), clock.reader(), Options { max_receives: 3 }).unwrap();
+    let engine =
+        Engine::open_with(dir.path(), clock.reader(), Options { max_receives: 3, ..Options::default() })
+            .unwrap();
     engine.send(ERP, vec![Outgoing::now("outage".to_owned())]).await.unwrap();
     for receives in 1..=20 {
         let taken = take(&engine, ERP).await;
@@ -189,4 +191,25 @@ fn a_folder_of_a_later_version_is_left_alone() {
     drop(db);
     let error = Engine::open(dir.path(), clock.reader()).unwrap_err();
     assert!(error.to_string().contains("later version"), "{error}");
+}
+
+#[tokio::test]
+async fn the_leases_of_a_killed_process_are_held_until_its_last_call_has_settled() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at("2026-11-21T12:00:00Z");
+    let (id, now) = (CommandId::new(&key("laden/1"), &step("invoice")), clock.now());
+    let until = now + Duration::from_secs(400);
+    let settling = Duration::from_secs(40);
+    let options = Options { settling, ..Options::default() };
+    {
+        let engine = Engine::open_with(dir.path(), clock.reader(), options).unwrap();
+        assert_eq!(engine.claim(&id, &Owner("dead".to_owned()), now, until).await.unwrap(), Claim::First);
+    }
+    let engine = Engine::open_with(dir.path(), clock.reader(), options).unwrap();
+    let claim = engine.claim(&id, &Owner("new".to_owned()), now, until).await.unwrap();
+    assert_eq!(claim, Claim::Held { until: now + settling });
+    let later = now + settling;
+    let claim =
+        engine.claim(&id, &Owner("new".to_owned()), later, later + Duration::from_secs(400)).await.unwrap();
+    assert_eq!(claim, Claim::Unknown { attempts: 1 });
 }

@@ -6,6 +6,7 @@ use kontor_domain::{
     Currency, DocumentId, Money, MoneyError, OrderLife, Payment, PaymentId, PaymentSource, PlacedOrder,
     Refund, RefundId, Shipment, ShipmentId,
 };
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::told::Told;
@@ -62,21 +63,47 @@ impl Facts {
     pub fn received(&self, currency: Currency) -> Result<Money, MoneyError> {
         let mut most = Money::zero(currency);
         for source in [PaymentSource::Shop, PaymentSource::Erp, PaymentSource::Operator] {
-            let payments = self.payments.values().filter_map(Told::current).filter(|p| p.source == source);
-            let sum = Money::sum(currency, payments.map(|p| p.amount))?;
-            most = most.max(sum);
+            most = most.max(self.received_from(source, currency)?);
         }
         Ok(most)
     }
 
     /// Whether everything that is to be paid has been received. An order that was not told yet is not paid.
     ///
+    /// The ERP speaks of its own total, which may differ from the shop's by rounding: who paid that has paid everything.
+    ///
     /// # Errors
     /// [`MoneyError`] if order and payments are in several currencies.
     pub fn is_paid(&self) -> Result<bool, MoneyError> {
         let Some(order) = self.order() else { return Ok(false) };
         let payable = order.payable()?;
-        Ok(self.received(payable.currency())? >= payable)
+        let currency = payable.currency();
+        if self.received(currency)? >= payable {
+            return Ok(true);
+        }
+        let Some(in_erp) = self.total_in_erp(order)? else { return Ok(false) };
+        Ok(self.received_from(PaymentSource::Erp, currency)? >= in_erp)
+    }
+
+    /// What the sales order comes to in the ERP, where that is the shop's total but for a cent per part of the order.
+    fn total_in_erp(&self, order: &PlacedOrder) -> Result<Option<Money>, MoneyError> {
+        let told =
+            self.find(
+                |result| {
+                    if let StepResult::SalesOrder { total, .. } = result { total.as_ref() } else { None }
+                },
+            );
+        let Some(in_erp) = told else { return Ok(None) };
+        let parts = order.parts();
+        let off = in_erp.minus(parts.total)?.amount().abs();
+        let count = parts.lines.len() + parts.charges.len() + parts.discounts.len() + 1;
+        let bound = parts.currency.smallest().amount() * Decimal::from(count);
+        Ok((off <= bound && in_erp.amount() > Decimal::ZERO).then_some(*in_erp))
+    }
+
+    fn received_from(&self, source: PaymentSource, currency: Currency) -> Result<Money, MoneyError> {
+        let payments = self.payments.values().filter_map(Told::current).filter(|p| p.source == source);
+        Money::sum(currency, payments.map(|p| p.amount))
     }
 
     /// The source of the newest payment.

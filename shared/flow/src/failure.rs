@@ -60,12 +60,21 @@ pub enum FailureClass {
     Outage,
     /// The worker crashed on it, again and again.
     Crash,
+    /// An order can't go on until somebody looks at it: what is known of it contradicts itself.
+    Held,
 }
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 6] =
-        [Self::Unreadable, Self::Unmapped, Self::Refused, Self::Denied, Self::Outage, Self::Crash];
+    pub const ALL: [Self; 7] = [
+        Self::Unreadable,
+        Self::Unmapped,
+        Self::Refused,
+        Self::Denied,
+        Self::Outage,
+        Self::Crash,
+        Self::Held,
+    ];
 
     /// The word used in attributes, lists and the command line.
     #[must_use]
@@ -77,6 +86,7 @@ impl FailureClass {
             Self::Denied => "denied",
             Self::Outage => "outage",
             Self::Crash => "crash",
+            Self::Held => "held",
         }
     }
 
@@ -156,6 +166,9 @@ pub struct Failure {
     pub last_at: Timestamp,
     /// How often it failed.
     pub times: u32,
+    /// The queue's id of the dead letter that came last: the same letter twice is one failure.
+    #[serde(default)]
+    pub letter: String,
     /// What was done about it, oldest first.
     #[serde(default)]
     pub history: Vec<FailureAct>,

@@ -14,7 +14,7 @@ use crate::order::{Course, OrderStatus, StepState};
 use crate::{Command, Flow, Order, Step, StepKey, StepResult};
 
 /// How long a command may be under way before it is sent again. Sending twice is harmless: the lease fences it.
-const RESEND_FIRST: Duration = Duration::from_secs(300);
+const RESEND_FIRST: Duration = Duration::from_secs(900);
 
 /// The longest pause between two sendings of a command.
 const RESEND_LAST: Duration = Duration::from_secs(6 * 3600);
@@ -55,7 +55,7 @@ impl Plan {
 #[must_use]
 pub fn plan(order: &Order, flow: &Flow, now: Timestamp) -> Plan {
     let mut planner = Planner::new(order, flow, now);
-    if let Some(why) = order.facts.contradiction() {
+    if let Some(why) = order.facts.contradiction().filter(|_| planner.course == Course::Forward) {
         return planner.hold(why);
     }
     if order.facts.order().is_none() {
@@ -83,6 +83,13 @@ fn resend_pause(attempt: u32) -> Duration {
     RESEND_FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1).min(16))).min(RESEND_LAST)
 }
 
+/// For how long a command has been under way at `now`, if it was sent for the `attempt`-th time at `since`.
+#[must_use]
+pub fn under_way_for(attempt: u32, since: Timestamp, now: Timestamp) -> Duration {
+    let last = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    (1..attempt.min(1_000)).map(resend_pause).fold(last, Duration::saturating_add)
+}
+
 /// Whether a step lets an order go on its way: a gate, or whatever makes goods leave.
 fn opens(step: &Step) -> bool {
     step.wait_for.is_some() || step.action.is_some_and(crate::Action::ships)
@@ -105,10 +112,10 @@ impl<'a> Planner<'a> {
         let facts = &order.facts;
         let course = match (&order.course, facts.life()) {
             (Course::Forward, OrderLife::Cancelled) => {
-                Course::Cancelling { because: "cancelled in the shop".to_owned(), since: now }
+                Course::Cancelling { because: back::CANCELLED.to_owned(), since: now }
             }
             (Course::Forward, OrderLife::Deleted) => {
-                Course::Cancelling { because: "deleted in the shop".to_owned(), since: now }
+                Course::Cancelling { because: back::DELETED.to_owned(), since: now }
             }
             (course, _) => course.clone(),
         };
@@ -136,6 +143,10 @@ impl<'a> Planner<'a> {
     }
 
     fn incomplete(mut self) -> Plan {
+        if matches!(self.course, Course::Cancelling { .. }) {
+            // A draft that was thrown away before it became an order: nothing is to be done.
+            return Plan { status: OrderStatus::Cancelled, ..self.finish() };
+        }
         let patience = later(self.order.first_seen, INCOMPLETE_FOR);
         if patience > self.now {
             self.due.push(patience);
@@ -214,19 +225,22 @@ impl<'a> Planner<'a> {
             }
             None => return self.waiting(key, "a condition that can't be reckoned".to_owned()),
         }
+        if self.order.facts.order().is_some_and(|o| o.parts().test) {
+            return StepState::Skipped { because: "a test order".to_owned() };
+        }
         if self.order.facts.life() == OrderLife::OnHold && opens(step) {
-            return self.waiting(key, "the shop, which holds the order back".to_owned());
+            return self.held_by_shop(step, key);
         }
         if let Some(state) = self.gate(step, key) {
             return state;
         }
         match step.action {
-            Some(_) if self.order.facts.order().is_some_and(|o| o.parts().test) => {
-                StepState::Skipped { because: "a test order".to_owned() }
-            }
             Some(action) => {
                 let command = self.command(step, key, action, false);
-                self.request(command, 1)
+                match self.failure_of(key, &command) {
+                    Some(failed) => failed,
+                    None => self.request(command, 1),
+                }
             }
             None => StepState::Done { result: StepResult::Passed },
         }
@@ -241,10 +255,8 @@ impl<'a> Planner<'a> {
         let before = self.order.steps.get(key)?;
         match before {
             StepState::Requested { command, attempt, since } => {
-                let failed = facts.failed.get(key).filter(|told| told.as_of() >= *since);
-                if let Some(note) = failed.and_then(|told| told.current()) {
-                    let (failure, cause) = (note.failure.clone(), note.cause.clone());
-                    return Some(StepState::Failed { command: command.clone(), failure, cause });
+                if let Some(failed) = self.failure_of(key, command) {
+                    return Some(failed);
                 }
                 let resend_at = later(*since, resend_pause(*attempt));
                 if resend_at > self.now {
@@ -256,6 +268,14 @@ impl<'a> Planner<'a> {
             StepState::Done { result: StepResult::Passed } | StepState::Failed { .. } => Some(before.clone()),
             StepState::Done { .. } | StepState::Waiting { .. } | StepState::Skipped { .. } => None,
         }
+    }
+
+    /// The state of a step whose command was parked, whenever that was told: clocks differ, and a step that failed is never
+    /// requested again.
+    fn failure_of(&self, key: &StepKey, command: &Command) -> Option<StepState> {
+        let note = self.order.facts.failed.get(key)?.current()?;
+        let (failure, cause) = (note.failure.clone(), note.cause.clone());
+        Some(StepState::Failed { command: command.clone(), failure, cause })
     }
 
     fn command(&self, step: &Step, key: &StepKey, action: crate::Action, undo: bool) -> Command {
@@ -292,7 +312,11 @@ impl<'a> Planner<'a> {
         if self.steps.is_empty() {
             return OrderStatus::Incomplete;
         }
-        if any(|s| matches!(s, StepState::Failed { .. })) {
+        // What failed on the way forward is of no interest once the order has gone back.
+        let matters = |key: &StepKey| {
+            self.course == Course::Forward || self.flow.on_cancel.iter().any(|step| step.name == key.step)
+        };
+        if self.steps.iter().any(|(key, state)| matches!(state, StepState::Failed { .. }) && matters(key)) {
             return OrderStatus::Failed;
         }
         if any(|s| matches!(s, StepState::Requested { .. })) {

@@ -337,6 +337,8 @@ pub struct ReadError {
     pub shop: ShopId,
     /// The topic.
     pub topic: String,
+    /// The order, if the body says that much.
+    pub order: Option<OrderKey>,
     /// The cause, with the place in the body.
     #[source]
     pub source: BoxError,
@@ -358,6 +360,9 @@ pub enum Past {
     Clean,
     /// One may have had its effect: look for our key before creating anything.
     Unknown,
+    /// One may have had its effect, and the order was cancelled since: look for our key, and create nothing. What is not
+    /// found is [`crate::StepResult::Withdrawn`].
+    Withdrawn,
 }
 
 /// A command with what it works on.

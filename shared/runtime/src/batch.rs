@@ -80,7 +80,7 @@ pub struct AlertWorker {
 impl Worker for AlertWorker {
     async fn work(&self, record: &Received, now: Timestamp) -> Verdict {
         let parked = Parked::from_attributes(&record.attributes);
-        match self.desk.handle(self.queue, &record.body, &parked, now).await {
+        match self.desk.handle(self.queue, &record.id, &record.body, &parked, now).await {
             Ok(()) => Verdict::Done,
             // A dead letter is never parked: there is no place behind the dead-letter queue.
             Err(error) => {
@@ -104,7 +104,10 @@ fn unreadable(error: &kontor_flow::message::MessageError, record: &Received) -> 
 pub const LIMIT: Duration = Duration::from_secs(110);
 
 /// How long the lease of a command lasts.
-pub const LEASE: Duration = Duration::from_secs(130);
+///
+/// Claims are judged by the claimant's clock. Clocks of functions may be minutes apart, so a lease lasts five minutes
+/// longer than any worker may take.
+pub const LEASE: Duration = Duration::from_secs(420);
 
 /// How long a message is invisible while it is worked on.
 pub const VISIBILITY: Duration = Duration::from_secs(150);
@@ -133,7 +136,11 @@ impl Post {
         let verdict = match work.await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(_)) => panicked(record),
-            Err(_) => Verdict::Again { attempts: record.receives, after: None },
+            Err(_) => {
+                // Not postponed: a message that always takes too long must count as a crash in the end.
+                tracing::error!(queue = %from, receives = record.receives, "message took too long and comes again");
+                return Outcome::Keep;
+            }
         };
         metrics::counter!("records", "queue" => from.to_string(), "verdict" => word(&verdict)).increment(1);
         match verdict {

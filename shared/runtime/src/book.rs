@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use kontor_connectors::config::{ConfigProblem, Scope};
+use kontor_connectors::config::{ConfigProblem, Scope, place};
 use kontor_connectors::{Config, SecretBook, SecretRef};
 use kontor_domain::ShopId;
 use kontor_flow::ports::{Configs, FlowBook, StoreError, StoredConfig};
@@ -61,8 +61,12 @@ impl Vault for LocalVault {
         match reference {
             SecretRef::Env(name) => crate::settings::secret_variable(name),
             SecretRef::File(path) => {
-                let text = std::fs::read_to_string(Path::new(path))?;
-                Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+                let text = std::fs::read_to_string(Path::new(path))
+                    .map_err(|error| format!("the file {path} cannot be read ({error}): put the secret there"))?;
+                match text.trim_end_matches(['\r', '\n']) {
+                    "" => Err(format!("the file {path} is empty: put the secret there").into()),
+                    value => Ok(SecretString::from(value.to_owned())),
+                }
             }
             SecretRef::Stored(_) => {
                 Err("secrets of the form secret:NAME are read in AWS; use env: or file: here".into())
@@ -115,7 +119,8 @@ pub struct Checked {
     pub flows: BTreeMap<FlowName, Arc<Flow>>,
 }
 
-/// Checks a configuration and its flows (name to YAML): each for itself, and against each other.
+/// Checks a configuration and its flows (name to YAML): each for itself, and against each other. `file` is what the
+/// configuration is told by, and flows as if they lay in `flows` beside it.
 ///
 /// # Errors
 /// Every problem there is, with its place.
@@ -123,11 +128,11 @@ pub fn check(file: &str, yaml: &str, flows: &BTreeMap<String, String>) -> Result
     let mut problems = Vec::new();
     let mut compiled = BTreeMap::new();
     for (name, text) in flows {
-        match Flow::parse(&format!("flows/{name}.yaml"), text) {
+        match compile(name, text) {
             Ok(flow) => {
                 compiled.insert(flow.id.name.clone(), Arc::new(flow));
             }
-            Err(found) => problems.extend(found.iter().map(ToString::to_string)),
+            Err(found) => problems.extend(found),
         }
     }
     let config = match Config::parse(file, yaml) {
@@ -137,19 +142,43 @@ pub fn check(file: &str, yaml: &str, flows: &BTreeMap<String, String>) -> Result
             return Err(problems);
         }
     };
-    for shop in &config.shops {
-        let Some(flow) = compiled.get(&shop.flow) else {
-            if !flows.contains_key(shop.flow.as_str()) {
-                problems.push(format!(
-                    "{file}: shop {} takes the flow {}, which there is not",
-                    shop.id, shop.flow
-                ));
-            }
-            continue;
+    for (at, shop) in config.shops.iter().enumerate() {
+        let path = format!("shops[{at}].flow");
+        let found = match compiled.get(&shop.flow) {
+            Some(flow) => misfits(&config, shop, flow),
+            None if flows.contains_key(shop.flow.as_str()) => Vec::new(),
+            None => vec![unknown(shop.flow.as_str(), flows)],
         };
-        problems.extend(misfits(&config, shop, flow).into_iter().map(|what| format!("{file}: {what}")));
+        let told = |what| format!("{}: {path}: {what}", place(file, yaml, &path));
+        problems.extend(found.into_iter().map(told));
     }
     if problems.is_empty() { Ok(Checked { config, flows: compiled }) } else { Err(problems) }
+}
+
+/// Reads the flow in the file `name`. Shops name files, orders name flows: the two must not differ.
+fn compile(name: &str, text: &str) -> Result<Flow, Vec<String>> {
+    let file = format!("flows/{name}.yaml");
+    let flow = Flow::parse(&file, text)
+        .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    if flow.id.name.as_str() != name {
+        let inside = flow.id.name;
+        return Err(vec![format!("{file}: the flow in it is named {inside}; name file and flow alike")]);
+    }
+    Ok(flow)
+}
+
+/// That there is no flow `name`, and which was probably meant.
+fn unknown(name: &str, flows: &BTreeMap<String, String>) -> String {
+    let near = flows.keys().min_by_key(|known| strsim::osa_distance(name, known));
+    let near = near.filter(|known| strsim::osa_distance(name, known) <= 1 + name.chars().count() / 4);
+    match near {
+        Some(known) => format!("there is no flow {name}: did you mean {known}?"),
+        None if flows.is_empty() => format!("there is no flow {name}, and no other either"),
+        None => {
+            let known: Vec<&str> = flows.keys().map(String::as_str).collect();
+            format!("there is no flow {name}: there are {}", known.join(", "))
+        }
+    }
 }
 
 /// What a flow asks for that the configuration can't give.
@@ -249,5 +278,79 @@ impl FlowBook for Library {
         let old = Arc::new(old);
         self.old_flows.lock().unwrap_or_else(PoisonError::into_inner).insert(flow.clone(), Arc::clone(&old));
         Ok(Some(old))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that meets something else than it expects is to fail")]
+mod tests {
+    use super::*;
+
+    const YAML: &str = r#"shops:
+  - id: kaffee
+    kind: woocommerce
+    url: https://shop.example
+    flow: standard
+    webhook_secrets: [env:S1]
+    api: { key: env:K1, secret: env:K2 }
+    payments: { bacs: prepayment }
+erp:
+  url: https://tenant.weclapp.com
+  token: env:T
+  gross_channel: GROSS1
+  articles: { shipping: S, fee: F, discount: D, rounding: R }
+mail: { from: a@shop.example, signature: Kaffeehaus }
+"#;
+
+    const FLOW: &str = include_str!("../../../infra/flows/standard.yaml");
+
+    fn problems(yaml: &str, flows: &[(&str, &str)]) -> Vec<String> {
+        let flows = flows.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        check("kontor.yaml", yaml, &flows).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_flow_that_is_not_there_is_told_with_place_and_suggestion() {
+        assert_eq!(problems(YAML, &[("standard", FLOW)]), Vec::<String>::new());
+        assert_eq!(
+            problems(&YAML.replace("flow: standard", "flow: standart"), &[("standard", FLOW)]),
+            ["kontor.yaml:5:11: shops[0].flow: there is no flow standart: did you mean standard?"]
+        );
+        assert_eq!(
+            problems(&YAML.replace("flow: standard", "flow: b2b"), &[("standard", FLOW)]),
+            ["kontor.yaml:5:11: shops[0].flow: there is no flow b2b: there are standard"]
+        );
+        assert_eq!(problems(YAML, &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_flow_bears_the_name_of_its_file() {
+        let found = problems(&YAML.replace("flow: standard", "flow: mine"), &[("mine", FLOW)]);
+        assert_eq!(
+            found,
+            ["flows/mine.yaml: the flow in it is named standard; name file and flow alike"]
+        );
+    }
+
+    #[test]
+    fn what_a_flow_asks_for_must_be_there() {
+        let found = problems(&YAML.replace("mail:", "# mail:"), &[("standard", FLOW)]);
+        assert_eq!(
+            found,
+            ["kontor.yaml:5:11: shops[0].flow: the flow standard of shop kaffee sends mails, but there is no mail section"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_empty_or_nowhere_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| SecretRef::File(dir.path().join(name).display().to_string());
+        std::fs::write(dir.path().join("empty"), "\n").unwrap();
+        std::fs::write(dir.path().join("good"), "value\n").unwrap();
+        assert!(LocalVault.open(&file("good")).await.is_ok());
+        assert!(LocalVault.open(&file("empty")).await.unwrap_err().to_string().ends_with("put the secret there"));
+        assert!(LocalVault.open(&file("nowhere")).await.is_err());
+        let unset = LocalVault.open(&SecretRef::Env("KONTOR_TEST_UNSET".to_owned())).await.unwrap_err();
+        assert_eq!(unset.to_string(), "it is not set: export KONTOR_TEST_UNSET=…");
     }
 }

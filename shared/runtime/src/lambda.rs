@@ -7,7 +7,6 @@ mod schedule;
 mod vault;
 
 use std::future::Future;
-use std::panic::PanicHookInfo;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 use crate::book::{Book, Library, Vault};
 use crate::settings::{self, Function};
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
 use crate::{batch::Post, clock};
 
 pub use batch::{Batch, BatchError, Sources, Workshop, batch, response};
@@ -58,7 +57,7 @@ impl Deployed {
     /// If a variable is not set, or the process has a logger already.
     pub async fn open(name: &'static str) -> Result<Self, BoxError> {
         let signals = Signals::deployed(name)?;
-        std::panic::set_hook(Box::new(report_panic));
+        signals::name_panics_by_place();
         let opened = Self::read(name, signals).await;
         if let Err(error) = &opened {
             tracing::error!(cause = %chain(error.as_ref()), "function cannot start");
@@ -141,12 +140,6 @@ impl Deployed {
         let queues = self.queues();
         Post { sender: Arc::clone(&queues) as _, delayer: queues }
     }
-}
-
-/// Names the place and not the message: a message may quote what the code worked on.
-fn report_panic(info: &PanicHookInfo<'_>) {
-    let place = info.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
-    tracing::error!(place, "the function panicked; this is a fault in Kontor");
 }
 
 /// Takes invocations until the process is ended. Metrics are written after each.

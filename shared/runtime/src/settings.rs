@@ -31,7 +31,7 @@ pub fn queue_variable(queue: Queue, dead: bool) -> &'static str {
     }
 }
 
-/// A variable that is not set.
+/// A variable of a deployed function that is not set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {name} is not set; the template sets it")]
 pub struct MissingVariable {
@@ -56,7 +56,7 @@ pub fn required(name: &str) -> Result<String, MissingVariable> {
 
 /// The value of a secret that is kept in the environment.
 pub(crate) fn secret_variable(name: &str) -> Result<SecretString, BoxError> {
-    Ok(SecretString::from(required(name)?))
+    variable(name).map(SecretString::from).ok_or_else(|| format!("it is not set: export {name}=…").into())
 }
 
 /// What a deployed function works with: the single list that functions and template are checked by.
@@ -182,7 +182,9 @@ impl Function {
             // It postpones in the queue it works on, and parks in the one behind it.
             Trigger::Queue(queue) => queues.extend([(queue, false), (queue, true)]),
             Trigger::DeadLetters => queues.extend(Queue::ALL.map(|queue| (queue, true))),
-            Trigger::Http(_) | Trigger::Schedule => {}
+            // An order that it finds can't go on is told to an admin as a failure of the events queue.
+            Trigger::Schedule => queues.push((Queue::Events, true)),
+            Trigger::Http(_) => {}
         }
         queues.sort_unstable();
         queues.dedup();

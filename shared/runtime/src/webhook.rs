@@ -82,7 +82,8 @@ async fn take(
         return Reply::TooLarge;
     }
     let Some(proof) = ShopId::parse(shop).ok().and_then(|shop| gate.proof(&shop)) else {
-        tracing::warn!("delivery for an unknown shop is refused");
+        let (kind, shop) = (gate.kind.as_str(), harmless(shop));
+        tracing::warn!(kind, shop, "delivery is refused: no shop of this kind has this id");
         return Reply::Unauthorized;
     };
     let verified = match proof.verify(Delivery::new(headers, body, now)) {
@@ -98,6 +99,12 @@ async fn take(
         }
     };
     enqueue(sender, Queue::Events, &Message::Delivery(verified.into_envelope())).await
+}
+
+/// What a stranger wrote where a shop's id belongs, as far as it could be one.
+fn harmless(shop: &str) -> String {
+    let in_name = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-' || *c == '_';
+    shop.chars().filter(in_name).take(32).collect()
 }
 
 /// Takes a hint of the ERP, on a path that ends with `secret`.
@@ -133,5 +140,17 @@ async fn enqueue(sender: &dyn Sender, queue: Queue, message: &Message) -> Reply 
             tracing::error!(queue = %queue, cause = %chain(&error), "delivery could not be stored");
             Reply::Unavailable
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_write_is_logged_as_an_id_at_most() {
+        assert_eq!(harmless("kaffee_2-x"), "kaffee_2-x");
+        assert_eq!(harmless("a\nERROR Erika@example.org"), "arikaexampleorg");
+        assert_eq!(harmless(&"a".repeat(100)).len(), 32);
     }
 }

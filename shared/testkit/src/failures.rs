@@ -28,6 +28,7 @@ pub fn failure(number: u64, class: FailureClass) -> Failure {
         first_at: at,
         last_at: at,
         times: 1,
+        letter: "letter".to_owned(),
         history: Vec::new(),
     }
 }

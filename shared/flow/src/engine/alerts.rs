@@ -21,18 +21,24 @@ pub struct AlertDesk {
 }
 
 impl AlertDesk {
-    /// Keeps one dead message and tells an admin. The record comes first: if nobody can be told, it is not lost.
+    /// Keeps one dead message and tells an admin. The record comes first: if nobody can be told, it is not lost. A copy
+    /// of a failure that is open already is counted, and tells nobody anew. `letter` is the queue's id of the message: if
+    /// the same one comes again (because nobody could be told), it is counted once.
     ///
     /// # Errors
     /// [`DeskError::Store`]; the message must come again.
     pub async fn handle(
         &self,
         queue: Queue,
+        letter: &str,
         body: &str,
         parked: &Parked,
         now: Timestamp,
     ) -> Result<(), DeskError> {
-        let failure = self.keep(queue, body, parked, now).await?;
+        let (failure, tell) = self.keep(queue, letter, body, parked, now).await?;
+        if !tell {
+            return Ok(());
+        }
         let order =
             failure.order.as_ref().map_or_else(|| "no order".to_owned(), |key| format!("order {key}"));
         let subject = format!("Kontor: {} failure on {queue}, {order}", failure.class.as_str());
@@ -50,22 +56,32 @@ impl AlertDesk {
         Ok(self.notifier.notify(&subject, &text).await?)
     }
 
+    /// Keeps the failure, and answers whether an admin is to be told.
     async fn keep(
         &self,
         queue: Queue,
+        letter: &str,
         body: &str,
         parked: &Parked,
         now: Timestamp,
-    ) -> Result<Failure, DeskError> {
+    ) -> Result<(Failure, bool), DeskError> {
         let id = FailureId::of(queue, body);
         for _ in 0..CONFLICTS {
             let before = self.failures.load(&id).await?;
-            let failure = match before {
-                Some(before) => again(before, parked, now),
-                None => first(id.clone(), queue, body, parked, now),
+            let (mut failure, tell) = match before {
+                Some(before) if before.letter == letter => {
+                    let tell = before.state == FailureState::Open;
+                    return Ok((before, tell));
+                }
+                Some(before) => {
+                    let tell = before.state != FailureState::Open;
+                    (again(before, parked, now), tell)
+                }
+                None => (first(id.clone(), queue, body, parked, now), true),
             };
+            letter.clone_into(&mut failure.letter);
             match self.failures.store(&failure).await {
-                Ok(()) => return Ok(failure),
+                Ok(()) => return Ok((failure, tell)),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -88,13 +104,16 @@ fn first(id: FailureId, queue: Queue, body: &str, parked: &Parked, now: Timestam
         first_at: now,
         last_at: now,
         times: 1,
+        letter: String::new(),
         history: Vec::new(),
     }
 }
 
 fn again(mut failure: Failure, parked: &Parked, now: Timestamp) -> Failure {
-    let what = format!("failed again: {}", parked.cause);
-    failure.history.push(FailureAct { at: now, by: "kontor".to_owned(), what });
+    if failure.state != FailureState::Open {
+        let what = format!("failed again: {}", parked.cause);
+        failure.history.push(FailureAct { at: now, by: "kontor".to_owned(), what });
+    }
     failure.revision = failure.revision.saturating_add(1);
     failure.class = parked.class;
     failure.cause.clone_from(&parked.cause);

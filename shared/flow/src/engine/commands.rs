@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{DeskError, Parked, Verdict};
+use crate::plan::under_way_for;
 use crate::ports::{Claim, Connectors, Job, Leases, OrderReader, Outgoing, Owner, Past, Sender};
 use crate::remedy::chain;
 use crate::{
@@ -13,8 +14,8 @@ use crate::{
     Hint, Message, Order, Queue, Remedy, StepState,
 };
 
-/// Attempts after which an outage is no passing one. With pauses of up to ten minutes that is about a day.
-const PATIENCE: u32 = 150;
+/// After how long an outage is no passing one. Measured from when the command was sent first.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Works off a queue of commands.
 pub struct CommandDesk {
@@ -86,12 +87,19 @@ impl CommandDesk {
                 let after = Duration::try_from(until.duration_since(now)).unwrap_or_default();
                 return Ok(Verdict::Again { attempts: slip.receives, after: Some(after) });
             }
-            Claim::First if withdrawn(&order, command) => {
+            Claim::First | Claim::Again { .. } if withdrawn(&order, command) => {
                 let finish = Finish { result: crate::StepResult::Withdrawn, calls: 0 };
                 return self.keep(command, owner, finish, now).await;
             }
             Claim::First => (0, Past::Clean),
             Claim::Again { attempts } => (attempts, Past::Clean),
+            Claim::Unknown { attempts } if withdrawn(&order, command) => {
+                if !leaves_documents(command.action) {
+                    let finish = Finish { result: crate::StepResult::Withdrawn, calls: 0 };
+                    return self.keep(command, owner, finish, now).await;
+                }
+                (attempts, Past::Withdrawn)
+            }
             Claim::Unknown { attempts } => (attempts, Past::Unknown),
         };
         self.perform(&order, command, slip, owner, (attempts, past), now).await
@@ -122,7 +130,7 @@ impl CommandDesk {
         // A command is often several calls, and an earlier one may have had its effect before a later one failed. So
         // after any error the next attempt looks before it creates: one look-up more, and never a document more.
         self.leases.release(&command.id(), owner, true).await?;
-        let verdict = match (error.remedy(), attempts >= PATIENCE) {
+        let verdict = match (error.remedy(), tried_for(order, command, now) >= PATIENCE) {
             (Remedy::Retry { .. } | Remedy::Reconcile { .. }, true) => Verdict::Park(Parked {
                 class: FailureClass::Outage,
                 cause: chain(&error),
@@ -131,11 +139,8 @@ impl CommandDesk {
             }),
             _ => error.verdict(attempts, Some(&order.key)),
         };
-        match &verdict {
-            Verdict::Park(parked) => self.report_failure(command, slip, parked, now).await?,
-            Verdict::Again { .. } | Verdict::Done => {
-                tracing::info!(call = %command.id(), attempts, cause = %chain(&error), "command is to be tried again");
-            }
+        if let Verdict::Park(parked) = &verdict {
+            self.report_failure(command, slip, parked, now).await?;
         }
         Ok(verdict)
     }
@@ -204,6 +209,35 @@ impl CommandDesk {
         }
         self.sender.send(Address::Live(Queue::Events), messages).await?;
         Ok(())
+    }
+}
+
+/// Whether an earlier attempt may have left something in the ERP that has to be undone.
+fn leaves_documents(action: crate::Action) -> bool {
+    use crate::Action;
+    match action {
+        Action::ErpSalesOrder | Action::ErpShipment | Action::ErpInvoice => true,
+        Action::ErpCustomer
+        | Action::ErpPayment
+        | Action::ErpCancel
+        | Action::ShopPaid
+        | Action::ShopShipment
+        | Action::ShopCancel
+        | Action::MailSend => false,
+    }
+}
+
+/// For how long the command is being tried.
+fn tried_for(order: &Order, command: &Command, now: Timestamp) -> Duration {
+    match order.steps.get(&command.step) {
+        Some(StepState::Requested { attempt, since, .. }) => under_way_for(*attempt, *since, now),
+        Some(
+            StepState::Waiting { .. }
+            | StepState::Done { .. }
+            | StepState::Skipped { .. }
+            | StepState::Failed { .. },
+        )
+        | None => Duration::ZERO,
     }
 }
 

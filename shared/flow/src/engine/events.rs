@@ -1,18 +1,20 @@
 //! `work-events`: reads deliveries, applies events, plans, stores, and only then sends what the plan asks for.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use kontor_domain::OrderKey;
 
-use super::{DeskError, Verdict};
+use super::{DeskError, Parked, Verdict};
 use crate::apply::apply;
 use crate::order::Cause;
 use crate::plan::{Plan, plan};
 use crate::ports::{FlowBook, Intake, OrderReader, OrderWriter, Outgoing, Sender, StoreError};
 use crate::{
-    Address, Command, EventRecord, Flow, Happened, Message, Order, StepKey, StepState, TimelineEntry,
+    Address, Command, EventRecord, FailureClass, Flow, Happened, Message, Order, OrderStatus, Queue, StepKey,
+    StepState, TimelineEntry,
 };
 
 /// How often a write is tried again at once when another was faster.
@@ -83,13 +85,22 @@ impl EventDesk {
             let (before, flow) = self.load(key, now).await?;
             let mut order = before.clone();
             let news = events.iter().fold(false, |news, event| apply(&mut order.facts, event.clone()) | news);
-            let plan = plan(&order, &flow, now);
+            // One order that can't be planned must stop no other.
+            let plan = catch_unwind(AssertUnwindSafe(|| plan(&order, &flow, now)))
+                .map_err(|_| DeskError::Panicked { order: key.clone() })?;
             if !news && !plan.changes(&order) {
-                return if resend { self.send(under_way(&order.steps)).await } else { Ok(()) };
+                if resend {
+                    self.tell_if_held(OrderStatus::Incomplete, &order).await?;
+                    self.send(under_way(&order.steps)).await?;
+                }
+                return Ok(());
             }
+            let before_status = before.status;
             let (order, commands, entry) = carry_out(before, order, plan, events, cause, now);
             match self.writer.store(&order, &entry).await {
                 Ok(()) => {
+                    let told_before = if resend { OrderStatus::Incomplete } else { before_status };
+                    self.tell_if_held(told_before, &order).await?;
                     let commands = if resend { under_way(&order.steps) } else { commands };
                     return self.send(commands).await;
                 }
@@ -98,6 +109,18 @@ impl EventDesk {
             }
         }
         Err(DeskError::Crowded { order: key.clone() })
+    }
+
+    /// An order that has come to a stand is kept as a failure too, so that somebody is told. Its message has no events: a
+    /// replay plans the order anew.
+    async fn tell_if_held(&self, before: OrderStatus, order: &Order) -> Result<(), DeskError> {
+        let Some(why) = order.held.as_ref().filter(|_| before != OrderStatus::Held) else { return Ok(()) };
+        tracing::error!(order = %order.key, cause = %why, "order is held");
+        let body = Message::Happened(Happened { order: order.key.clone(), events: Vec::new() }).encode()?;
+        let (cause, key) = (format!("the order is held: {why}"), order.key.clone());
+        let parked = Parked { class: FailureClass::Held, cause, attempts: 0, order: Some(key) };
+        let letter = Outgoing { body, attributes: parked.attributes(), ..Outgoing::default() };
+        Ok(self.sender.send(Address::Dead(Queue::Events), vec![letter]).await?)
     }
 
     async fn load(&self, key: &OrderKey, now: Timestamp) -> Result<(Order, Arc<Flow>), DeskError> {

@@ -1,5 +1,6 @@
 //! `sync-overdue`: finds orders with something to send again, to remind about or to give up on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -41,9 +42,13 @@ impl OverdueDesk {
         time_is_up: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<OverdueReport, DeskError> {
         let mut report = OverdueReport::default();
+        // Orders that fail stay due, and would stand before all others again and again.
+        let mut failed = BTreeSet::new();
         loop {
-            let due = self.index.due(now, BATCH).await?;
+            let wanted = BATCH.saturating_add(failed.len());
+            let mut due = self.index.due(now, wanted).await?;
             let found = due.len();
+            due.retain(|key| !failed.contains(key));
             let mut moved = 0;
             for key in due {
                 if time_is_up() {
@@ -54,12 +59,12 @@ impl OverdueDesk {
                     Ok(()) => moved += 1,
                     Err(error) => {
                         report.failed += 1;
+                        failed.insert(key.clone());
                         tracing::error!(order = %key, cause = %chain(&error), "due order cannot be planned");
                     }
                 }
             }
-            // Orders that fail stay due; without progress the same ones would come again at once.
-            if found < BATCH || moved == 0 {
+            if found < wanted || moved + report.failed == 0 {
                 return Ok(report);
             }
         }

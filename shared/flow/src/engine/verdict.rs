@@ -109,6 +109,12 @@ pub enum DeskError {
     /// Not a message for this function.
     #[error("this function takes no message of this kind")]
     Misdirected,
+    /// Planning panicked: a fault of ours, or of the library that reckons conditions.
+    #[error("planning the order {order} panicked; this is a fault in Kontor")]
+    Panicked {
+        /// The order.
+        order: OrderKey,
+    },
     /// Too many others changed the order in the same moment.
     #[error("the order {order} is changed by too many at once")]
     Crowded {
@@ -127,7 +133,11 @@ impl DeskError {
             Self::Store(StoreError::Corrupt { .. } | StoreError::Refused { .. }) | Self::FlowGone { .. } => {
                 Remedy::Alarm
             }
-            Self::Read(_) | Self::Message(_) | Self::Unknown { .. } | Self::Misdirected => Remedy::Park,
+            Self::Read(_)
+            | Self::Message(_)
+            | Self::Unknown { .. }
+            | Self::Misdirected
+            | Self::Panicked { .. } => Remedy::Park,
             Self::Call(error) => error.remedy(),
         }
     }
@@ -144,6 +154,7 @@ impl DeskError {
             | Self::Message(_)
             | Self::Misdirected => FailureClass::Unreadable,
             Self::FlowGone { .. } | Self::Unknown { .. } => FailureClass::Unmapped,
+            Self::Panicked { .. } => FailureClass::Crash,
             Self::Call(error) => match error {
                 CallError::Unavailable { .. }
                 | CallError::RateLimited { .. }
@@ -160,13 +171,22 @@ impl DeskError {
     #[must_use]
     pub fn verdict(&self, attempts: u32, order: Option<&OrderKey>) -> Verdict {
         match self.remedy() {
-            Remedy::Retry { after } | Remedy::Reconcile { after } => Verdict::Again { attempts, after },
+            Remedy::Retry { after } | Remedy::Reconcile { after } => {
+                let order = order.map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(order, attempts, cause = %chain(self), "work is to be tried again");
+                Verdict::Again { attempts, after }
+            }
             Remedy::Park | Remedy::Alarm => Verdict::Park(Parked {
                 class: self.class(),
                 cause: chain(self),
                 attempts,
-                order: order.cloned(),
+                order: order.or(self.order()).cloned(),
             }),
         }
+    }
+
+    /// The order, where the error itself knows it.
+    fn order(&self) -> Option<&OrderKey> {
+        if let Self::Read(error) = self { error.order.as_ref() } else { None }
     }
 }

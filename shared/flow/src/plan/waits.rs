@@ -4,6 +4,9 @@ use super::{Planner, later};
 use crate::order::{Course, StepState};
 use crate::{Command, Decision, Step, StepKey};
 
+/// What a step waits for while the shop holds the order back.
+const HELD_BY_SHOP: &str = "the shop, which holds the order back";
+
 impl Planner<'_> {
     /// The state of a step that waits for its condition; `None` once that holds.
     pub(super) fn gate(&mut self, step: &Step, key: &StepKey) -> Option<StepState> {
@@ -16,10 +19,34 @@ impl Planner<'_> {
         }
         match self.condition(Some(condition), step, false) {
             Some(true) => None,
-            Some(false) | None => {
-                let state = self.waiting(key, condition.text().to_owned());
+            Some(false) => {
+                let mut state = self.waiting(key, condition.text().to_owned());
+                if let (StepState::Waiting { since, .. }, Some(StepState::Waiting { on, since: before, .. })) =
+                    (&mut state, self.order.steps.get(key))
+                    && on == HELD_BY_SHOP
+                {
+                    // The shop lets it go on; the time it held it back counts.
+                    *since = *before;
+                }
                 Some(self.remind(step, key, state))
             }
+            // Nobody is reminded or given up on because of a condition that can't be reckoned.
+            None => Some(self.waiting(key, "a condition that can't be reckoned".to_owned())),
+        }
+    }
+
+    /// The shop holds the order back (a failed payment, a review): the wait goes on, and so does the patience with it.
+    pub(super) fn held_by_shop(&mut self, step: &Step, key: &StepKey) -> StepState {
+        let since = match self.order.steps.get(key) {
+            Some(StepState::Waiting { since, .. }) if step.wait_for.is_some() => *since,
+            _ => self.now,
+        };
+        if let Some(patience) = step.give_up_after {
+            self.due.push(later(since, patience));
+        }
+        match self.waiting(key, HELD_BY_SHOP.to_owned()) {
+            StepState::Waiting { on, reminded, .. } => StepState::Waiting { on, since, reminded },
+            state => state,
         }
     }
 
@@ -89,7 +116,7 @@ impl Planner<'_> {
             let key = StepKey::whole(step.name.clone());
             match (self.steps.get(&key), step.give_up_after, &step.wait_for) {
                 (Some(StepState::Waiting { on, since, .. }), Some(patience), Some(condition)) => {
-                    on == condition.text() && later(*since, patience) <= self.now
+                    (on == condition.text() || on == HELD_BY_SHOP) && later(*since, patience) <= self.now
                 }
                 _ => false,
             }

@@ -279,6 +279,7 @@ erp:
   url: https://tenant.weclapp.com
   token: secret:token
   webhook_secrets: [secret:hook]
+  gross_channel: GROSS1
   articles: { shipping: S, fee: F, discount: D, rounding: R }
 ";
 
