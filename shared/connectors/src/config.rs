@@ -8,6 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::secrets::SecretRef;
 
+mod checks;
+mod places;
+#[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets something else than it expects is to fail"
+)]
+mod tests;
+
 /// The configuration of one Kontor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,8 +135,19 @@ pub struct ErpConfig {
     /// Articles for what is no article in the shop.
     pub articles: ErpArticles,
     /// Tax by `<country>/<percent>` (`DE/19`) or `<percent>` (`19`) to the ERP's tax id; the ERP decides where none is given.
+    /// Orders on which no tax is owed (export, reverse charge) go by `<country>/0` or `0`. An order that the ERP reckons
+    /// with other taxes than the shop is booked, but not confirmed.
     #[serde(default)]
     pub taxes: BTreeMap<String, String>,
+    /// After a creating call without an answer: how many seconds later the ERP is asked whether it was carried out. weclapp
+    /// lets calls queue for up to about 30 seconds and carries them out even if nobody waits any more; who looks earlier
+    /// finds nothing and books a second time.
+    #[serde(default = "settle_seconds")]
+    pub settle_seconds: u32,
+}
+
+fn settle_seconds() -> u32 {
+    40
 }
 
 /// The ERP's article numbers for what is no article in the shop.
@@ -171,7 +192,7 @@ fn german() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
 pub struct ConfigProblem {
-    /// Where: `kontor.yaml:12:5`, or the path of the value, `shops[0].url`.
+    /// Where: `kontor.yaml:12:5`.
     pub place: String,
     /// What is wrong and what to do.
     pub message: String,
@@ -184,13 +205,18 @@ impl Config {
     /// Every [`ConfigProblem`] there is, with its place.
     pub fn parse(file: &str, yaml: &str) -> Result<Self, Vec<ConfigProblem>> {
         let config: Self = serde_saphyr::from_str(yaml).map_err(|error| {
-            let place = error
-                .location()
-                .map_or_else(|| file.to_owned(), |at| format!("{file}:{}:{}", at.line(), at.column()));
-            vec![ConfigProblem { place, message: error.without_snippet().to_string() }]
+            let at = error.location().map(|at| (at.line(), at.column()));
+            vec![ConfigProblem { place: named(file, at), message: said(&error) }]
         })?;
-        let problems = config.problems();
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+        let slips = checks::slips(&config);
+        if slips.is_empty() {
+            return Ok(config);
+        }
+        let problem = |slip: &checks::Slip| ConfigProblem {
+            place: place(file, yaml, &slip.path),
+            message: format!("{}: {}", slip.path, slip.message),
+        };
+        Err(slips.iter().map(problem).collect())
     }
 
     /// The shop of that id.
@@ -222,46 +248,42 @@ impl Config {
         }
     }
 
-    fn problems(&self) -> Vec<ConfigProblem> {
+    /// Every secret that is named, with the path of the value that names it, as in `shops[0].api.key`.
+    #[must_use]
+    pub fn named_secrets(&self) -> Vec<(String, SecretRef)> {
         let mut found = Vec::new();
-        let mut say =
-            |place: String, message: &str| found.push(ConfigProblem { place, message: message.to_owned() });
-        if self.shops.is_empty() {
-            say("shops".to_owned(), "no shop is connected; name at least one");
-        }
+        let mut add = |path: String, secret: &SecretRef| found.push((path, secret.clone()));
         for (at, shop) in self.shops.iter().enumerate() {
-            let place = |field: &str| format!("shops[{at}].{field} ({})", shop.id);
-            if self.shops.iter().take(at).any(|other| other.id == shop.id) {
-                say(place("id"), "another shop has this id; ids are part of order keys and must differ");
-            }
-            if shop.webhook_secrets.is_empty() || shop.webhook_secrets.len() > 2 {
-                say(place("webhook_secrets"), "give one secret, or two while a new one is rolled out");
-            }
-            if shop.payments.is_empty() {
-                say(place("payments"), "no payment method is mapped, so every order would be held");
-            }
-            if shop.kind == ShopKind::Woocommerce && shop.api.as_ref().is_some_and(|api| api.secret.is_none())
-            {
-                say(place("api.secret"), "WooCommerce needs the consumer secret beside the consumer key");
-            }
-            if let Some(why) = bad_url(&shop.url) {
-                say(place("url"), why);
+            shop.webhook_secrets
+                .iter()
+                .for_each(|secret| add(format!("shops[{at}].webhook_secrets"), secret));
+            if let Some(api) = &shop.api {
+                add(format!("shops[{at}].api.key"), &api.key);
+                api.secret.iter().for_each(|secret| add(format!("shops[{at}].api.secret"), secret));
             }
         }
-        if let Some(why) = bad_url(&self.erp.url) {
-            say("erp.url".to_owned(), why);
-        }
+        add("erp.token".to_owned(), &self.erp.token);
+        self.erp.webhook_secrets.iter().for_each(|secret| add("erp.webhook_secrets".to_owned(), secret));
+        let smtp = self.mail.iter().filter_map(|mail| mail.smtp.as_ref());
+        smtp.for_each(|secret| add("mail.smtp".to_owned(), secret));
         found
     }
 }
 
-/// What is wrong with the address of a system, if anything.
-fn bad_url(url: &str) -> Option<&'static str> {
-    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    match reqwest::Url::parse(url) {
-        Err(_) => Some("this is no URL; write it like https://shop.example"),
-        Ok(parsed) if parsed.scheme() == "https" && parsed.has_host() => None,
-        Ok(_) if local.iter().any(|start| url.starts_with(start)) => None,
-        Ok(_) => Some("only https is allowed (http only to this machine)"),
-    }
+/// The place of the value at `path` (as in `shops[0].flow`) in a `kontor.yaml`: file, line and column.
+#[must_use]
+pub fn place(file: &str, yaml: &str, path: &str) -> String {
+    named(file, places::find(yaml, path))
+}
+
+fn named(file: &str, at: Option<(u64, u64)>) -> String {
+    at.map_or_else(|| file.to_owned(), |(line, column)| format!("{file}:{line}:{column}"))
+}
+
+/// What the parser says, without the place, which is told already.
+fn said(error: &serde_saphyr::Error) -> String {
+    let text = error.without_snippet().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    line.rsplit_once(" at line ").map_or(line, |(said, _)| said).trim_end_matches([':', ' ']).to_owned()
 }

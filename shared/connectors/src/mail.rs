@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kontor_domain::{Email, PlacedOrder, Shipment};
+use kontor_domain::{Email, Money, MoneyError, PlacedOrder, Shipment};
 use kontor_flow::ports::{Connector, Job, Mail, Mailer};
 use kontor_flow::remedy::BoxError;
-use kontor_flow::{CallError, Finish, Happened, Hint, Problem, StepResult, System};
+use kontor_flow::{CallError, Finish, Happened, Hint, Order, Problem, StepResult, System};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, context};
 
 use crate::config::MailConfig;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that meets something else than it expects is to fail")]
+mod tests;
 
 /// The templates, by `<name>.<language>`; the first line is the subject.
 const TEMPLATES: [(&str, &str); 6] = [
@@ -22,6 +26,9 @@ const TEMPLATES: [(&str, &str); 6] = [
     ("reminder.de", include_str!("mail/reminder.de.txt")),
     ("reminder.en", include_str!("mail/reminder.en.txt")),
 ];
+
+/// The template that asks for money.
+const REMINDER: &str = "reminder";
 
 /// Writes mails and hands them over.
 pub struct MailDesk {
@@ -59,7 +66,18 @@ impl MailDesk {
                 .and_then(|(_, told)| told.current())
         });
         let name = job.command.template.as_deref().unwrap_or("confirmation");
-        let text = self.render(name, order, shipment).map_err(|source| CallError::Unreadable {
+        let open = if name == REMINDER {
+            match open(job.order, order) {
+                Ok(Some(open)) => Some(open),
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    return Err(unmapped(format!("what is left to pay cannot be reckoned ({error})")));
+                }
+            }
+        } else {
+            None
+        };
+        let text = self.render(name, order, shipment, open).map_err(|source| CallError::Unreadable {
             system: System::Mail,
             call: "rendering the template",
             effect: kontor_flow::remedy::Effect::None,
@@ -80,6 +98,7 @@ impl MailDesk {
         name: &str,
         order: &PlacedOrder,
         shipment: Option<&Shipment>,
+        open: Option<Money>,
     ) -> Result<String, minijinja::Error> {
         let parts = order.parts();
         let spoken =
@@ -99,6 +118,7 @@ impl MailDesk {
             last_name => address.map_or("", |a| a.last_name.as_str()),
             lines => lines,
             total => parts.total.to_string(),
+            open => open.map(|open| open.to_string()),
             payment => context! { title => parts.payment.title.clone(), terms => parts.payment.terms.as_str() },
             carrier => shipment.and_then(|s| s.carrier.as_deref()).unwrap_or(""),
             tracking => shipment.map(|s| s.tracking.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
@@ -106,6 +126,13 @@ impl MailDesk {
             signature => self.config.signature.clone(),
         })
     }
+}
+
+/// What the customer has still to pay, after gift cards and what has come in; none if that is nothing.
+fn open(order: &Order, placed: &PlacedOrder) -> Result<Option<Money>, MoneyError> {
+    let payable = placed.payable()?;
+    let open = payable.minus(order.facts.received(payable.currency())?)?;
+    Ok(Some(open).filter(|open| !open.is_zero() && !open.is_negative()))
 }
 
 /// The same for every attempt at a command, so that a mailbox can recognise a second copy.
@@ -121,7 +148,7 @@ impl Connector for MailDesk {
     /// again with the same `Message-ID`: twice is better than never.
     async fn perform(&self, job: Job<'_>) -> Result<Finish, CallError> {
         let Some(mail) = self.write(&job)? else {
-            // Point-of-sale and draft orders have no address; there is nobody to tell.
+            // Point-of-sale and draft orders have no address, and what was paid meanwhile needs no reminder.
             return Ok(Finish { result: StepResult::Mailed { message_id: String::new() }, calls: 0 });
         };
         self.mailer.send(&mail).await?;
