@@ -3,11 +3,12 @@
 //! Three rules hold everywhere here. Every sales order carries [`reference`] in `orderNumberAtCustomer`, customers are
 //! found by their e-mail, and everything else hangs on the sales order: so a repeat can always be found. Once a call of
 //! a job may have changed something, no later error of that job claims that nothing was done ([`client::Session`]).
-//! What weclapp answers is checked before it is believed: filters it does not know, it may ignore.
+//! What weclapp answers is checked before it is believed: filters it does not know, it may ignore ([`client::Session::select`]).
 
 mod amounts;
 mod articles;
 mod cache;
+mod cancel;
 mod chain;
 mod client;
 mod errors;
@@ -19,6 +20,8 @@ mod wire;
 
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -66,7 +69,7 @@ impl Weclapp {
         let token = secrets.get(&erp.token)?;
         Ok(Self {
             config: erp.clone(),
-            api: Api::new(&erp.url, token, client),
+            api: Api::new(&erp.url, token, Duration::from_secs(erp.settle_seconds.into()), client),
             customers: Cache::new(REMEMBERED, REMEMBERED_FOR),
             customer_locks: (0..CUSTOMER_LOCKS).map(|_| Mutex::new(())).collect(),
             articles: Cache::new(REMEMBERED, REMEMBERED_FOR),
@@ -86,7 +89,7 @@ impl Connector for Weclapp {
             Action::ErpPayment => chain::payment(&session, job).await?,
             Action::ErpShipment => chain::shipment(&session, job).await?,
             Action::ErpInvoice => chain::invoice(&session, job).await?,
-            Action::ErpCancel => chain::cancel(&session, job).await?,
+            Action::ErpCancel => cancel::cancel(&session, job).await?,
             Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
                 return Err(unmapped(format!("{} is no work for the ERP", job.command.action)));
             }
@@ -121,7 +124,15 @@ fn sales_order_id<'a>(job: &Job<'a>) -> Result<&'a DocumentId, CallError> {
 /// Whether to look for our key before creating: an earlier attempt may have had its effect. That is so too where the
 /// step was parked before: it may have been parked after the creating call (a total that differs).
 fn must_look(job: &Job<'_>) -> bool {
-    job.past == Past::Unknown || job.order.facts.failed.contains_key(&job.command.step)
+    match job.past {
+        Past::Unknown | Past::Withdrawn => true,
+        Past::Clean => job.order.facts.failed.contains_key(&job.command.step),
+    }
+}
+
+/// Whether the order was cancelled since an attempt whose outcome is unknown: what it did is told, and nothing is added.
+fn is_withdrawn(job: &Job<'_>) -> bool {
+    job.past == Past::Withdrawn
 }
 
 /// An id out of an answer.

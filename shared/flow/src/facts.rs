@@ -162,3 +162,51 @@ impl Facts {
         self.finished.values().flatten().find_map(|finish| pick(&finish.result))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kontor_testkit::clock::time;
+    use kontor_testkit::order::{BEGINNING, draft, euro};
+
+    use super::*;
+
+    /// An order over 34.80 of two lines and carriage, booked in the ERP at `in_erp`, of which `source` says that `paid` came in.
+    fn facts(in_erp: &str, source: PaymentSource, paid: &str) -> Facts {
+        let now = time(BEGINNING);
+        let mut facts =
+            Facts { placed: Some(Told::new(now, draft("#1010").build().unwrap())), ..Facts::default() };
+        let id = DocumentId::parse("200").unwrap();
+        let result = StepResult::SalesOrder { id, number: None, total: Some(euro(in_erp)) };
+        let step: StepKey = "sales_order".parse().unwrap();
+        facts.finished.insert(step, [Finish { result, calls: 1 }].into());
+        let id = PaymentId::parse("p1").unwrap();
+        let payment =
+            Payment { id: id.clone(), source, amount: euro(paid), received_at: now, reference: None };
+        facts.payments.insert(id, Told::new(now, payment));
+        facts
+    }
+
+    #[test]
+    fn who_paid_the_erps_total_has_paid_everything_if_only_rounding_differs() {
+        use PaymentSource::{Erp, Operator, Shop};
+        for (in_erp, source, paid, is_paid) in [
+            ("34.80", Erp, "34.80", true),
+            ("34.78", Erp, "34.78", true),
+            ("34.76", Erp, "34.76", true),
+            ("34.82", Erp, "34.82", true),
+            // Less than the ERP's own total.
+            ("34.78", Erp, "34.77", false),
+            ("34.82", Erp, "34.79", false),
+            // More than rounding explains: two lines, carriage, rounding.
+            ("34.75", Erp, "34.75", false),
+            // Others do not speak of the ERP's total.
+            ("34.78", Shop, "34.78", false),
+            ("34.78", Operator, "34.78", false),
+        ] {
+            assert_eq!(facts(in_erp, source, paid).is_paid(), Ok(is_paid), "{in_erp} {source:?} {paid}");
+        }
+        let mut unbooked = facts("34.78", Erp, "34.78");
+        unbooked.finished.clear();
+        assert_eq!(unbooked.is_paid(), Ok(false), "nothing says what the ERP's total is");
+    }
+}

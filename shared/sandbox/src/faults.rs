@@ -23,6 +23,10 @@ pub struct Switches {
     pub work_but_never_answer_per_mille: u32,
     /// How long the caller waits for the answer that never comes, until the connection breaks.
     pub never_answer_after_ms: u64,
+    /// Of those, only weclapp: so long after the connection broke they are carried out. Zero: before it breaks.
+    pub commit_late_ms: u64,
+    /// Only weclapp: filters are ignored, every query is answered with the whole table.
+    pub ignore_filters: bool,
     /// Everything is answered with 503.
     pub outage: bool,
     /// An outage that ends by itself after so many seconds.

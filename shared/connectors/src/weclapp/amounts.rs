@@ -160,6 +160,7 @@ fn rounding_position(missing: Decimal, articles: &ErpArticles) -> Position {
 
 fn only_rate(taxes: &[TaxPart]) -> Option<TaxRate> {
     match taxes {
+        [] => Some(TaxRate::ZERO),
         [one] => Some(one.rate),
         _ => None,
     }

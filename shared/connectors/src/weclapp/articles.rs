@@ -124,5 +124,8 @@ async fn fetch(session: &Session<'_>, numbers: &[&str]) -> Result<Vec<Article>, 
     let wanted = serde_json::json!(numbers).to_string();
     let query =
         [("articleNumber-in", wanted.as_str()), ("properties", "id,articleNumber"), ("pageSize", "1000")];
-    session.list("GET /article", "/article", &query).await
+    // Letters may be compared without their case there; which article is meant is decided by the caller.
+    let asked_for =
+        |article: &Article| numbers.iter().any(|n| n.eq_ignore_ascii_case(&article.article_number));
+    session.select("GET /article", "/article", &query, asked_for).await
 }

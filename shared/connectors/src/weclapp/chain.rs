@@ -1,4 +1,4 @@
-//! What follows a sales order: payment, shipment, invoice, cancellation. None of these records has a field for our key,
+//! What follows a sales order: payment, shipment, invoice. None of these records has a field for our key,
 //! so a repeat looks for what hangs on the sales order already.
 
 use jiff::Timestamp;
@@ -7,26 +7,14 @@ use kontor_flow::ports::Job;
 use kontor_flow::{CallError, StepResult};
 
 use super::client::Session;
-use super::order::by_key;
 use super::party::by_age;
 use super::wire::{
-    InvoiceStatus, InvoiceType, OpenItem, OrderStatus, PaymentState, PaymentStatus, SalesInvoice, SalesOrder,
-    Shipment, ShipmentStatus, StatusChange,
+    InvoiceStatus, InvoiceType, OpenItem, PaymentState, PaymentStatus, SalesInvoice, Shipment,
+    ShipmentStatus, StatusChange,
 };
-use super::{Outcome, document_id, document_number, must_look, parts, sales_order_id, unmapped};
-
-/// Records that name the sales order, re-checked: a filter weclapp does not know it may ignore.
-async fn of_sales_order<T: serde::de::DeserializeOwned>(
-    session: &Session<'_>,
-    call: &'static str,
-    path: &str,
-    properties: &str,
-    order: &DocumentId,
-) -> Result<Vec<T>, CallError> {
-    let wanted = serde_json::json!([order.as_str()]).to_string();
-    let query = [("salesOrders.id-in", wanted.as_str()), ("properties", properties), ("pageSize", "1000")];
-    session.list(call, path, &query).await
-}
+use super::{
+    Outcome, document_id, document_number, is_withdrawn, must_look, parts, sales_order_id, unmapped,
+};
 
 /// Has the warehouse ship the order. It picks, packs and reports by itself.
 pub(super) async fn shipment(session: &Session<'_>, job: Job<'_>) -> Outcome {
@@ -34,6 +22,7 @@ pub(super) async fn shipment(session: &Session<'_>, job: Job<'_>) -> Outcome {
     let existing = if must_look(&job) { existing_shipment(session, order).await? } else { None };
     let shipment: Shipment = match existing {
         Some(shipment) => shipment,
+        None if is_withdrawn(&job) => return Ok(StepResult::Withdrawn),
         None => {
             let call = "POST /salesOrder/id/{id}/createShipment";
             session.act(call, "salesOrder", order.as_str(), "createShipment").await?
@@ -44,14 +33,17 @@ pub(super) async fn shipment(session: &Session<'_>, job: Job<'_>) -> Outcome {
 }
 
 async fn existing_shipment(session: &Session<'_>, order: &DocumentId) -> Result<Option<Shipment>, CallError> {
-    let properties = "id,shipmentNumber,status,salesOrders";
-    let shipments: Vec<Shipment> =
-        of_sales_order(session, "GET /shipment", "/shipment", properties, order).await?;
-    let fits = |shipment: &Shipment| {
-        shipment.sales_orders.iter().any(|o| o.id == order.as_str())
-            && shipment.status != Some(ShipmentStatus::Cancelled)
-    };
-    Ok(shipments.into_iter().filter(fits).min_by(|a, b| by_age(&a.id, &b.id)))
+    let shipments = shipments_of(session, order.as_str()).await?;
+    let fitting = shipments.into_iter().filter(|s| s.status != Some(ShipmentStatus::Cancelled));
+    Ok(fitting.min_by(|a, b| by_age(&a.id, &b.id)))
+}
+
+/// The shipments made out of a sales order, cancelled ones among them.
+pub(super) async fn shipments_of(session: &Session<'_>, order: &str) -> Result<Vec<Shipment>, CallError> {
+    let properties = "id,version,shipmentNumber,status,salesOrders,mainSalesOrderId";
+    let query = [("mainSalesOrderId-eq", order), ("properties", properties), ("pageSize", "1000")];
+    let asked_for = |shipment: &Shipment| shipment.main_sales_order_id.as_deref() == Some(order);
+    session.select("GET /shipment", "/shipment", &query, asked_for).await
 }
 
 /// Writes the invoice and takes it to its open item. A prepayment order gets the final invoice that settles the
@@ -60,7 +52,9 @@ pub(super) async fn invoice(session: &Session<'_>, job: Job<'_>) -> Outcome {
     let order = sales_order_id(&job)?;
     let existing = if must_look(&job) { existing_invoice(session, order, is_final).await? } else { None };
     let invoice: SalesInvoice = match existing {
+        Some(invoice) if is_withdrawn(&job) => return invoiced(&invoice),
         Some(invoice) => invoice,
+        None if is_withdrawn(&job) => return Ok(StepResult::Withdrawn),
         None => {
             let (call, action) = match parts(&job)?.payment.terms {
                 PaymentTerms::Prepayment => {
@@ -73,7 +67,10 @@ pub(super) async fn invoice(session: &Session<'_>, job: Job<'_>) -> Outcome {
             session.act(call, "salesOrder", order.as_str(), action).await?
         }
     };
-    let invoice = finish(session, invoice).await?;
+    invoiced(&finish(session, invoice).await?)
+}
+
+fn invoiced(invoice: &SalesInvoice) -> Outcome {
     let number = document_number(invoice.invoice_number.as_deref());
     Ok(StepResult::Invoice { id: document_id(&invoice.id)?, number })
 }
@@ -92,12 +89,13 @@ async fn existing_invoice(
     wanted: fn(Option<&InvoiceType>) -> bool,
 ) -> Result<Option<SalesInvoice>, CallError> {
     let properties = "id,version,status,salesInvoiceType,invoiceNumber,paymentStatus,salesOrders";
-    let invoices: Vec<SalesInvoice> =
-        of_sales_order(session, "GET /salesInvoice", "/salesInvoice", properties, order).await?;
+    // The OpenAPI document says that this can't be filtered by; live tenants do it.
+    let named = serde_json::json!([order.as_str()]).to_string();
+    let query = [("salesOrders.id-in", named.as_str()), ("properties", properties), ("pageSize", "1000")];
+    let asked_for = |invoice: &SalesInvoice| invoice.sales_orders.iter().any(|o| o.id == order.as_str());
+    let invoices = session.select("GET /salesInvoice", "/salesInvoice", &query, asked_for).await?;
     let fits = |invoice: &SalesInvoice| {
-        invoice.sales_orders.iter().any(|o| o.id == order.as_str())
-            && wanted(invoice.sales_invoice_type.as_ref())
-            && invoice.status != InvoiceStatus::Cancelled
+        wanted(invoice.sales_invoice_type.as_ref()) && invoice.status != InvoiceStatus::Cancelled
     };
     Ok(invoices.into_iter().filter(fits).min_by(|a, b| by_age(&a.id, &b.id)))
 }
@@ -159,8 +157,9 @@ pub(super) async fn payment(session: &Session<'_>, job: Job<'_>) -> Outcome {
 
 async fn open_item(session: &Session<'_>, invoice: &str) -> Result<Option<OpenItem>, CallError> {
     let query = [("salesInvoiceId-eq", invoice), ("properties", "id,salesInvoiceId,cleared")];
-    let items: Vec<OpenItem> = session.list("GET /salesOpenItem", "/salesOpenItem", &query).await?;
-    Ok(items.into_iter().find(|item| item.sales_invoice_id.as_deref() == Some(invoice)))
+    let asked_for = |item: &OpenItem| item.sales_invoice_id.as_deref() == Some(invoice);
+    let items = session.select("GET /salesOpenItem", "/salesOpenItem", &query, asked_for).await?;
+    Ok(items.into_iter().next())
 }
 
 /// Some tenants do not create open items by themselves: the invoice is taken there.
@@ -178,47 +177,4 @@ async fn created_open_item(session: &Session<'_>, invoice: SalesInvoice) -> Resu
 fn paid_at(job: &Job<'_>) -> Timestamp {
     let payments = job.order.facts.payments.values().filter_map(|told| told.current());
     payments.map(|payment| payment.received_at).max().unwrap_or(job.now)
-}
-
-/// Cancels the sales order, or closes it where documents hang on it: weclapp decides which.
-pub(super) async fn cancel(session: &Session<'_>, job: Job<'_>) -> Outcome {
-    let found = match job.order.facts.sales_order_id() {
-        Some(id) if !must_look(&job) => return cancelled(session, id.as_str()).await,
-        Some(id) => session.find::<SalesOrder>("GET /salesOrder/id/{id}", "salesOrder", id.as_str()).await?,
-        None => by_key(session, &job.command.order).await?,
-    };
-    match found {
-        Some(order) if is_over(&order.status) => Ok(over(&order.status)),
-        Some(order) => cancelled(session, &order.id).await,
-        None => Ok(StepResult::Cancelled { outcome: "NEVER_THERE".to_owned() }),
-    }
-}
-
-async fn cancelled(session: &Session<'_>, id: &str) -> Outcome {
-    let call = "POST /salesOrder/id/{id}/cancelOrManuallyClose";
-    let order: SalesOrder = session.act(call, "salesOrder", id, "cancelOrManuallyClose").await?;
-    if is_over(&order.status) {
-        return Ok(over(&order.status));
-    }
-    // What the action answers may be older than what it did.
-    let order = session.find::<SalesOrder>("GET /salesOrder/id/{id}", "salesOrder", id).await?;
-    match order {
-        Some(order) if is_over(&order.status) => Ok(over(&order.status)),
-        Some(order) => Err(unmapped(format!(
-            "sales order {id} is still {} after its cancellation",
-            order.status.as_str()
-        ))),
-        None => Ok(StepResult::Cancelled { outcome: "DELETED".to_owned() }),
-    }
-}
-
-fn is_over(status: &OrderStatus) -> bool {
-    match status {
-        OrderStatus::Cancelled | OrderStatus::ManuallyClosed | OrderStatus::Closed => true,
-        OrderStatus::Entered | OrderStatus::Confirmed | OrderStatus::Other(_) => false,
-    }
-}
-
-fn over(status: &OrderStatus) -> StepResult {
-    StepResult::Cancelled { outcome: status.as_str().to_owned() }
 }

@@ -1,6 +1,7 @@
 //! The calls of one job: base address, token, JSON in and out, and the memory of whether anything was changed yet.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use kontor_flow::remedy::Effect;
 use kontor_flow::{CallError, System};
@@ -9,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::errors::{after_effect, is_not_found, judge};
+use super::errors::{after_effect, is_not_found, judge, settled};
 use super::wire::{Acted, Empty, Listed};
 use crate::http::{Answer, Calls};
 
@@ -17,13 +18,15 @@ use crate::http::{Answer, Calls};
 pub(super) struct Api {
     base: String,
     token: SecretString,
+    /// How long a creating call may still be carried out after nobody waits for its answer any more.
+    settle: Duration,
     client: reqwest::Client,
 }
 
 impl Api {
     /// `tenant` is the address up to the tenant, `https://tenant.weclapp.com`.
-    pub(super) fn new(tenant: &str, token: SecretString, client: reqwest::Client) -> Self {
-        Self { base: format!("{}/webapp/api/v2", tenant.trim_end_matches('/')), token, client }
+    pub(super) fn new(tenant: &str, token: SecretString, settle: Duration, client: reqwest::Client) -> Self {
+        Self { base: format!("{}/webapp/api/v2", tenant.trim_end_matches('/')), token, settle, client }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -52,7 +55,28 @@ impl<'a> Session<'a> {
         self.calls.made()
     }
 
-    /// The records a list answers, first page.
+    /// The records that fit a filter, first page. weclapp may ignore a filter and answer the whole table: a record that
+    /// was not asked for shows it, and then nothing can be concluded from what is missing.
+    ///
+    /// # Errors
+    /// [`CallError::Unreadable`] if a record is not one that was asked for.
+    pub(super) async fn select<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        path: &str,
+        query: &[(&str, &str)],
+        asked_for: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>, CallError> {
+        let records = self.list(call, path, query).await?;
+        if records.iter().all(asked_for) {
+            return Ok(records);
+        }
+        let source = "it answers records that were not asked for, so it ignores the filter".into();
+        let (system, effect) = (System::Weclapp, Effect::None);
+        Err(self.in_view_of_what_was_done(CallError::Unreadable { system, call, effect, source }))
+    }
+
+    /// All records of a kind, first page.
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
         call: &'static str,
@@ -146,7 +170,7 @@ impl<'a> Session<'a> {
     ) -> Result<Answer, CallError> {
         let sent = self.calls.send(System::Weclapp, call, effect, request).await;
         let judged = sent.and_then(|answer| judge(call, effect, answer));
-        judged.map_err(|error| self.in_view_of_what_was_done(error))
+        judged.map_err(|error| settled(self.in_view_of_what_was_done(error), self.api.settle))
     }
 
     fn read<T: DeserializeOwned>(

@@ -1,5 +1,7 @@
 //! What weclapp's error answers mean: an RFC 7807-like body whose `type` is read from its last `/` on, or plain text.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use kontor_flow::remedy::Effect;
 use kontor_flow::{CallError, Problem, System};
@@ -52,6 +54,24 @@ pub(super) fn after_effect(error: CallError) -> CallError {
         CallError::Concurrent { .. }
         | CallError::Refused { .. }
         | CallError::Denied { .. }
+        | CallError::Unmapped { .. } => error,
+    }
+}
+
+/// A creating call without an answer may still wait in weclapp's queue and be carried out later: nobody looks before that
+/// is over.
+pub(super) fn settled(error: CallError, settle: Duration) -> CallError {
+    match error {
+        CallError::Unavailable { system, call, effect: Effect::Possible, after, source } => {
+            let after = Some(after.map_or(settle, |told| told.max(settle)));
+            CallError::Unavailable { system, call, effect: Effect::Possible, after, source }
+        }
+        CallError::Unavailable { effect: Effect::None, .. }
+        | CallError::RateLimited { .. }
+        | CallError::Concurrent { .. }
+        | CallError::Refused { .. }
+        | CallError::Denied { .. }
+        | CallError::Unreadable { .. }
         | CallError::Unmapped { .. } => error,
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kontor_domain::{
-    Address, ChargeKind, DocumentId, Money, OrderDraft, OrderKey, PaymentTerms, PlacedOrder, TaxMode, TaxRate,
+    Address, ChargeKind, DocumentId, Money, OrderDraft, OrderKey, PaymentTerms, PlacedOrder, TaxMode,
+    TaxPart, TaxRate,
 };
 use kontor_flow::ports::Job;
 use kontor_flow::{CallError, StepResult};
@@ -17,31 +18,32 @@ use super::wire::{
     NewSalesOrder, Number, OrderItem, OrderStatus, PaymentType, RecordAddress, SalesOrder, ShippingCostItem,
     StatusChange,
 };
-use super::{Outcome, Weclapp, document_id, document_number, must_look, parts, placed, unmapped};
+use super::{
+    Outcome, Weclapp, document_id, document_number, is_withdrawn, must_look, parts, placed, unmapped,
+};
 
 /// The longest title of a position (OpenAPI: `maxLength` 1000).
 const LONGEST_TITLE: usize = 1_000;
 /// The longest note of an order (OpenAPI: `maxLength` 512).
 const LONGEST_NOTE: usize = 512;
 /// What a query for sales orders asks for.
-const READ: &str = "id,version,status,orderNumber,orderNumberAtCustomer,grossAmount";
+const READ: &str = "id,version,status,orderNumber,orderNumberAtCustomer,grossAmount,netAmount,paid,\
+                    advancePaymentStatus,shipped";
 
 impl Weclapp {
     /// Books and confirms the sales order. A repeat finds it by our key, and confirms it if that is still to be done.
     pub(super) async fn sales_order(&self, session: &Session<'_>, job: Job<'_>) -> Outcome {
         let order = parts(&job)?;
+        let found = if must_look(&job) { by_key(session, &job.command.order).await? } else { None };
+        if is_withdrawn(&job) {
+            return found.map_or(Ok(StepResult::Withdrawn), |booked| result(order, &booked));
+        }
         let positions = positions(order, &self.config.articles)?;
-        let booked = if must_look(&job) { by_key(session, &job.command.order).await? } else { None };
-        let booked = match booked {
+        let booked = match found {
             Some(booked) => booked,
             None => self.book(session, &job, &positions).await?,
         };
-        let booked = confirm(session, order, positions.len(), booked).await?;
-        Ok(StepResult::SalesOrder {
-            id: document_id(&booked.id)?,
-            number: document_number(booked.order_number.as_deref()),
-            total: booked.gross_amount.map(|gross| Money::new(gross.0, order.currency)),
-        })
+        result(order, &confirm(session, order, positions.len(), booked).await?)
     }
 
     async fn book(
@@ -146,12 +148,24 @@ impl Weclapp {
     }
 }
 
+fn result(order: &OrderDraft, booked: &SalesOrder) -> Outcome {
+    Ok(StepResult::SalesOrder {
+        id: document_id(&booked.id)?,
+        number: document_number(booked.order_number.as_deref()),
+        total: booked.gross_amount.map(|gross| Money::new(gross.0, order.currency)),
+    })
+}
+
 /// The sales order that carries our key. One that was cancelled in the ERP does not count: that is how people make room
 /// for a new one.
 pub(super) async fn by_key(session: &Session<'_>, key: &OrderKey) -> Result<Option<SalesOrder>, CallError> {
     let ours = reference(key);
     let query = [("orderNumberAtCustomer-eq", ours.as_str()), ("properties", READ)];
-    let orders: Vec<SalesOrder> = session.list("GET /salesOrder", "/salesOrder", &query).await?;
+    // Letters may be compared without their case there; keys differ by it.
+    let asked_for = |order: &SalesOrder| {
+        order.order_number_at_customer.as_deref().is_some_and(|named| named.eq_ignore_ascii_case(&ours))
+    };
+    let orders = session.select("GET /salesOrder", "/salesOrder", &query, asked_for).await?;
     let fits = |order: &SalesOrder| {
         order.order_number_at_customer.as_deref() == Some(ours.as_str())
             && order.status != OrderStatus::Cancelled
@@ -192,23 +206,37 @@ async fn confirm(
     Ok(confirmed)
 }
 
-/// The ERP reckons taxes itself, so it may differ by a cent per position, and by no more.
+/// The ERP reckons taxes itself, so it may differ by a cent per position, and by no more. Where prices include tax its
+/// total is the sum of the prices whatever the taxes are: a wrong tax shows in what is left without it.
 fn check_total(order: &OrderDraft, positions: usize, booked: &SalesOrder) -> Result<(), CallError> {
     let bound = order.currency.smallest().amount() * Decimal::from(positions);
     let id = &booked.id;
-    let Some(gross) = booked.gross_amount else {
+    let (Some(gross), Some(net)) = (booked.gross_amount, booked.net_amount) else {
         return Err(unmapped(format!(
-            "sales order {id} was created, but not confirmed: it has no total to check"
+            "sales order {id} was created, but not confirmed: it has no totals to check"
         )));
     };
-    if (gross.0 - order.total.amount()).abs() <= bound {
-        return Ok(());
+    let net_in_shop = order.total.amount() - tax_in_shop(order);
+    for (kind, erp, shop) in [("", gross.0, order.total.amount()), (" without tax", net.0, net_in_shop)] {
+        if (erp - shop).abs() > bound {
+            let (erp, shop) = (Money::new(erp, order.currency), Money::new(shop, order.currency));
+            return Err(unmapped(format!(
+                "sales order {id} was created, but not confirmed: it comes to {erp}{kind} there and to {shop}{kind} in \
+                 the shop. Mostly a tax is not mapped: name it in erp.taxes. Correct the order in the ERP (or cancel it \
+                 there), then replay"
+            )));
+        }
     }
-    let (erp, shop) = (Money::new(gross.0, order.currency), order.total);
-    Err(unmapped(format!(
-        "sales order {id} was created, but not confirmed: it comes to {erp} there and to {shop} in the shop. \
-         Mostly a tax is not mapped. Correct the order in the ERP (or cancel it there), then replay"
-    )))
+    Ok(())
+}
+
+/// All the tax the shop reckoned.
+fn tax_in_shop(order: &OrderDraft) -> Decimal {
+    let of = |taxes: &[TaxPart]| taxes.iter().map(|part| part.amount.amount()).sum::<Decimal>();
+    let lines: Decimal = order.lines.iter().map(|line| of(&line.taxes)).sum();
+    let charges: Decimal = order.charges.iter().map(|charge| of(&charge.taxes)).sum();
+    let discounts: Decimal = order.discounts.iter().map(|discount| of(&discount.taxes)).sum();
+    lines + charges - discounts
 }
 
 fn payment_type(terms: PaymentTerms) -> PaymentType {

@@ -53,15 +53,15 @@ impl Handle {
         }
     }
 
-    fn fits(&self, party: &Party) -> bool {
+    /// Whether the record is one that was asked for by the e-mail or the number.
+    fn names(&self, party: &Party) -> bool {
         let told = |text: &Option<String>, wanted: &str| {
             text.as_deref().is_some_and(|text| text.trim().to_lowercase() == wanted.to_lowercase())
         };
-        party.customer != Some(false)
-            && match self {
-                Self::Email(email) => told(&party.email, email),
-                Self::Number(number) => told(&party.customer_number, number),
-            }
+        match self {
+            Self::Email(email) => told(&party.email, email),
+            Self::Number(number) => told(&party.customer_number, number),
+        }
     }
 }
 
@@ -124,9 +124,9 @@ async fn find(session: &Session<'_>, handle: &Handle) -> Result<Option<Party>, C
         Handle::Number(number) => ("customerNumber-eq", number.as_str()),
     };
     let query = [filter, ("customer-eq", "true"), ("properties", "id,customerNumber,email,customer")];
-    let parties: Vec<Party> = session.list("GET /party", "/party", &query).await?;
-    let fitting = parties.into_iter().filter(|party| handle.fits(party));
-    Ok(fitting.min_by(|a, b| by_age(&a.id, &b.id)))
+    let parties = session.select("GET /party", "/party", &query, |party| handle.names(party)).await?;
+    let customers = parties.into_iter().filter(|party: &Party| party.customer != Some(false));
+    Ok(customers.min_by(|a, b| by_age(&a.id, &b.id)))
 }
 
 /// weclapp's ids count up.

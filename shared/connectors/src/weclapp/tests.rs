@@ -64,6 +64,7 @@ fn config(url: &str) -> ErpConfig {
             gift_card: Some("GIFTCARD".to_owned()),
         },
         taxes: [("DE/19".to_owned(), "19".to_owned()), ("7".to_owned(), "7".to_owned())].into(),
+        settle_seconds: 1,
     }
 }
 
@@ -132,6 +133,14 @@ impl Bench {
         let finish = self.perform(order, action, Past::Unknown).await.unwrap();
         know(order, Event::Finished { step: step(step_name(action)), finish: finish.clone() });
         finish
+    }
+
+    /// What somebody else does in the ERP.
+    async fn post(&self, path: &str, body: &'static str) {
+        let request = reqwest::Client::new().post(format!("{}/webapp/api/v2{path}", self.erp.url));
+        let request = request.header("AuthenticationToken", "sandbox-token");
+        let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
     }
 
     /// The report, after nothing was doubled and nothing was against the contract.
@@ -474,7 +483,8 @@ async fn an_order_is_cancelled_or_closed_and_a_repeat_says_the_same() {
         bench.done(order, Action::ErpCustomer).await;
         bench.done(order, Action::ErpSalesOrder).await;
     }
-    bench.done(&mut late, Action::ErpShipment).await;
+    let id = late.facts.sales_order_id().unwrap().clone();
+    bench.post(&format!("/salesOrder/id/{id}/createSalesInvoice"), "{}").await;
     let outcome = |text: &str| StepResult::Cancelled { outcome: text.to_owned() };
     let first = bench.done_after_lost_answer(&mut early, Action::ErpCancel).await;
     assert_eq!(first.result, outcome("CANCELLED"));
@@ -649,7 +659,7 @@ async fn a_refusal_says_where_and_by_which_rule() {
 fn booked() -> serde_json::Value {
     serde_json::json!({
         "id": "4711", "version": "0", "status": "ORDER_ENTRY_IN_PROGRESS", "orderNumber": "1001",
-        "orderNumberAtCustomer": "kaffee/1", "grossAmount": "34.80", "someNewProperty": {"a": 1},
+        "orderNumberAtCustomer": "kaffee/1", "grossAmount": "34.80", "netAmount": "29.25", "someNewProperty": {"a": 1},
     })
 }
 
@@ -694,14 +704,46 @@ async fn once_the_order_is_booked_no_error_says_that_nothing_was_done() {
 }
 
 #[tokio::test]
-async fn a_row_that_does_not_fit_the_filter_is_not_ours() {
-    // weclapp may ignore a filter and answer the whole table.
+async fn where_filters_are_ignored_nothing_is_created() {
+    let bench = Bench::new().await;
+    let mut other = prepaid("kaffee/1");
+    for action in CHAIN {
+        bench.done(&mut other, action).await;
+    }
+    let mut order = placed("kaffee/2", |parts| {
+        parts.customer.email = Some(kontor_domain::Email::parse("max@example.org").unwrap());
+    });
+    let ignoring = Switches { ignore_filters: true, ..Switches::default() };
+    for action in CHAIN {
+        bench.switch(ignoring);
+        let before = bench.erp.report();
+        let error = bench.perform(&order, action, Past::Unknown).await.unwrap_err();
+        assert!(matches!(error, CallError::Unreadable { .. }), "{action}: {error:?}");
+        assert_eq!(error.remedy(), Remedy::Park, "{action}");
+        let after = bench.erp.report();
+        assert_eq!(
+            (after.customers, &after.sales_orders, &after.shipments, &after.invoices),
+            (before.customers, &before.sales_orders, &before.shipments, &before.invoices),
+            "{action}"
+        );
+        bench.switch(Switches::default());
+        bench.done(&mut order, action).await;
+    }
+    // A connector that remembers nothing yet asks for articles.
+    bench.switch(ignoring);
+    let mut third = prepaid("kaffee/3");
+    third.facts.finished = order.facts.finished.clone();
+    let fresh = connector(&config(&bench.erp.url));
+    let error = perform(&fresh, &third, Action::ErpSalesOrder, Past::Clean).await.unwrap_err();
+    assert!(matches!(error, CallError::Unreadable { call: "GET /article", .. }), "{error:?}");
+    bench.sound_report();
+}
+
+#[tokio::test]
+async fn a_row_that_was_not_asked_for_is_no_reason_to_create() {
     let mut stranger = booked();
     stranger["orderNumberAtCustomer"] = "kaffee/999".into();
-    stranger["status"] = "ORDER_CONFIRMATION_PRINTED".into();
-    let mut confirmed = booked();
-    confirmed["status"] = "ORDER_CONFIRMATION_PRINTED".into();
-    let (server, weclapp) = booking(ResponseTemplate::new(200).set_body_json(confirmed)).await;
+    let (server, weclapp) = booking(ResponseTemplate::new(500)).await;
     let rows = serde_json::json!({ "result": [stranger] });
     Mock::given(method("GET"))
         .and(path("/webapp/api/v2/salesOrder"))
@@ -712,8 +754,198 @@ async fn a_row_that_does_not_fit_the_filter_is_not_ours() {
     let mut order = prepaid("kaffee/1");
     let known = StepResult::Customer { id: DocumentId::parse("9").unwrap(), number: None };
     know(&mut order, Event::Finished { step: step("customer"), finish: Finish { result: known, calls: 1 } });
-    let finish = perform(&weclapp, &order, Action::ErpSalesOrder, Past::Unknown).await.unwrap();
-    assert!(matches!(finish.result, StepResult::SalesOrder { id, .. } if id.as_str() == "4711"));
+    let error = perform(&weclapp, &order, Action::ErpSalesOrder, Past::Unknown).await.unwrap_err();
+    assert!(matches!(error, CallError::Unreadable { call: "GET /salesOrder", .. }), "{error:?}");
+    let asked = server.received_requests().await.unwrap();
+    assert!(asked.iter().all(|request| request.method != "POST"), "something was created");
+}
+
+/// The first attempt is carried out `late` after its connection broke; the second comes when the first one said.
+async fn booked_late(settle_seconds: u32, late: Duration) -> usize {
+    let bench = Bench::with(|_| {}, |config| config.settle_seconds = settle_seconds).await;
+    let mut order = prepaid("kaffee/1");
+    bench.done(&mut order, Action::ErpCustomer).await;
+    bench.switch(Switches {
+        work_but_never_answer_per_mille: 1_000,
+        commit_late_ms: u64::try_from(late.as_millis()).unwrap(),
+        ..Switches::default()
+    });
+    let error = bench.perform(&order, Action::ErpSalesOrder, Past::Clean).await.unwrap_err();
+    let Remedy::Reconcile { after: Some(after) } = error.remedy() else { panic!("{error:?}") };
+    assert_eq!(after, Duration::from_secs(settle_seconds.into()));
+    bench.switch(Switches::default());
+    tokio::time::sleep(after).await;
+    bench.perform(&order, Action::ErpSalesOrder, Past::Unknown).await.unwrap();
+    tokio::time::sleep(late + Duration::from_millis(100)).await;
+    let report = bench.erp.report();
+    assert_eq!(report.contract_violations, Vec::<String>::new());
+    report.sales_orders.len()
+}
+
+#[tokio::test]
+async fn who_looks_after_the_queue_is_through_books_once() {
+    assert_eq!(booked_late(0, Duration::from_millis(600)).await, 2, "looked too early");
+    assert_eq!(booked_late(1, Duration::from_millis(600)).await, 1);
+}
+
+#[tokio::test]
+async fn a_longer_wait_that_weclapp_asks_for_is_kept() {
+    for (hint, waits) in [("7", 7), ("0", 1)] {
+        let busy = ResponseTemplate::new(503).insert_header("Retry-After", hint);
+        let (server, weclapp) = booking(busy).await;
+        let mut order = prepaid("kaffee/1");
+        let known = StepResult::Customer { id: DocumentId::parse("9").unwrap(), number: None };
+        let finish = Finish { result: known, calls: 1 };
+        know(&mut order, Event::Finished { step: step("customer"), finish });
+        let error = perform(&weclapp, &order, Action::ErpSalesOrder, Past::Clean).await.unwrap_err();
+        assert_eq!(error.remedy(), Remedy::Reconcile { after: Some(Duration::from_secs(waits)) });
+        drop(server);
+    }
+    let yaml = "url: https://t.weclapp.com\ntoken: env:T\narticles: { shipping: S, fee: F, discount: D, rounding: R }";
+    assert_eq!(serde_saphyr::from_str::<ErpConfig>(yaml).unwrap().settle_seconds, 40);
+}
+
+#[tokio::test]
+async fn what_a_cancelled_order_left_behind_is_told_and_nothing_is_added() {
+    let bench = Bench::with(|options| options.warehouse_delay = Duration::from_secs(60), |_| {}).await;
+    let mut order = prepayment("kaffee/1");
+    bench.done(&mut order, Action::ErpCustomer).await;
+    let withdrawn = bench.perform(&order, Action::ErpSalesOrder, Past::Withdrawn).await.unwrap();
+    assert_eq!(withdrawn.result, StepResult::Withdrawn);
+    let booked = bench.done(&mut order, Action::ErpSalesOrder).await;
+    for action in [Action::ErpShipment, Action::ErpInvoice] {
+        let before = bench.erp.report();
+        let withdrawn = bench.perform(&order, action, Past::Withdrawn).await.unwrap();
+        assert_eq!(withdrawn.result, StepResult::Withdrawn, "{action}");
+        let after = bench.erp.report();
+        assert_eq!((after.shipments, after.invoices), (before.shipments, before.invoices), "{action}");
+        let done = bench.perform(&order, action, Past::Clean).await.unwrap();
+        let found = bench.perform(&order, action, Past::Withdrawn).await.unwrap();
+        assert_eq!(found.result, done.result, "{action}");
+    }
+    let found = bench.perform(&order, Action::ErpSalesOrder, Past::Withdrawn).await.unwrap();
+    assert_eq!(found.result, booked.result);
+
+    // Found in the middle: it is not confirmed any more.
+    let mut half = prepayment("kaffee/2");
+    bench.done(&mut half, Action::ErpCustomer).await;
+    bench.lose_answers();
+    bench.perform(&half, Action::ErpSalesOrder, Past::Clean).await.unwrap_err();
+    bench.switch(Switches::default());
+    let found = bench.perform(&half, Action::ErpSalesOrder, Past::Withdrawn).await.unwrap();
+    assert!(matches!(found.result, StepResult::SalesOrder { .. }));
+    let report = bench.sound_report();
+    assert_eq!(report.sales_orders[1].status, "ORDER_ENTRY_IN_PROGRESS");
+}
+
+/// An order of which the shop says that it is cancelled.
+fn cancelled_in_shop(order: &mut Order) {
+    know(order, Event::Life(kontor_domain::OrderLife::Cancelled));
+}
+
+#[tokio::test]
+async fn a_cancelled_order_is_not_shipped_any_more() {
+    let bench = Bench::with(|options| options.warehouse_delay = Duration::from_millis(400), |_| {}).await;
+    let mut order = prepaid("kaffee/1");
+    for action in [Action::ErpCustomer, Action::ErpSalesOrder, Action::ErpShipment] {
+        bench.done(&mut order, action).await;
+    }
+    cancelled_in_shop(&mut order);
+    bench.done_after_lost_answer(&mut order, Action::ErpCancel).await;
+    // Somebody closes an order whose shipment is still under way: that is seen.
+    let mut other = prepaid("kaffee/2");
+    for action in [Action::ErpCustomer, Action::ErpSalesOrder, Action::ErpShipment] {
+        bench.done(&mut other, action).await;
+    }
+    let id = other.facts.sales_order_id().unwrap().clone();
+    bench.post(&format!("/salesOrder/id/{id}/manuallyClose"), "{}").await;
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    let report = bench.sound_report();
+    let statuses: Vec<_> = report.shipments.iter().map(|shipment| shipment.status.as_str()).collect();
+    assert_eq!(statuses, ["CANCELLED", "SHIPPED"]);
+    assert_eq!((report.shipped_after_cancel, report.cancelled.len()), (1, 2));
+}
+
+#[tokio::test]
+async fn goods_that_have_left_are_for_a_person_to_decide() {
+    let bench = Bench::new().await;
+    let mut order = prepaid("kaffee/1");
+    for action in [Action::ErpCustomer, Action::ErpSalesOrder, Action::ErpShipment] {
+        bench.done(&mut order, action).await;
+    }
+    while bench.erp.report().shipments[0].status != "SHIPPED" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    cancelled_in_shop(&mut order);
+    let error = bench.perform(&order, Action::ErpCancel, Past::Clean).await.unwrap_err();
+    assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
+    assert!(error.to_string().contains("the goods have left already"), "{error}");
+    assert_eq!(error.remedy(), Remedy::Park);
+    assert_eq!(bench.sound_report().cancelled, []);
+}
+
+#[tokio::test]
+async fn a_paid_order_that_we_gave_up_is_for_a_person_to_decide() {
+    let bench = Bench::new().await;
+    let mut order = prepayment("kaffee/7");
+    bench.done(&mut order, Action::ErpCustomer).await;
+    let booked = bench.perform(&order, Action::ErpSalesOrder, Past::Clean).await.unwrap();
+    assert!(bench.erp.state().pay("kaffee/7"));
+    // Whether the step told the sales order or not.
+    for known in [false, true] {
+        if known {
+            let finish = booked.clone();
+            know(&mut order, Event::Finished { step: step("sales_order"), finish });
+        }
+        let error = bench.perform(&order, Action::ErpCancel, Past::Clean).await.unwrap_err();
+        assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
+        assert!(error.to_string().contains("is paid; refund it"), "{error}");
+    }
+    assert_eq!(bench.sound_report().cancelled, []);
+    cancelled_in_shop(&mut order);
+    bench.done(&mut order, Action::ErpCancel).await;
+    assert_eq!(bench.sound_report().cancelled.len(), 1);
+}
+
+#[tokio::test]
+async fn a_wrong_tax_is_seen_where_prices_include_it() {
+    let seven = |parts: &mut kontor_domain::OrderDraft| {
+        let taxes = parts.lines.iter_mut().map(|l| &mut l.taxes);
+        for (taxes, amount) in taxes.zip(["1.30", "0.66"]) {
+            taxes[0].rate = kontor_domain::TaxRate::percent(7.into()).unwrap();
+            taxes[0].amount = euro(amount);
+        }
+    };
+    let bench = Bench::with(|_| {}, |config| config.taxes.clear()).await;
+    let mut order = placed("kaffee/1", seven);
+    bench.done(&mut order, Action::ErpCustomer).await;
+    let error = bench.perform(&order, Action::ErpSalesOrder, Past::Clean).await.unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, CallError::Unmapped { .. }), "{error:?}");
+    for part in ["29.25 EUR without tax", "32.06 EUR without tax", "erp.taxes", "not confirmed"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    let bench = Bench::new().await;
+    bench.done(&mut order, Action::ErpCustomer).await;
+    bench.done(&mut order, Action::ErpSalesOrder).await;
+    assert_eq!(bench.sound_report().sales_orders[0].gross, "34.80");
+}
+
+#[tokio::test]
+async fn tax_on_an_order_that_owes_none_is_seen_in_either_channel() {
+    let free = |parts: &mut kontor_domain::OrderDraft| {
+        parts.tax_mode = TaxMode::TaxFree;
+        parts.lines.iter_mut().for_each(|line| line.taxes.clear());
+        parts.charges[0].taxes.clear();
+    };
+    for channel in ["NET1", "GROSS1"] {
+        let bench = Bench::with(|_| {}, |config| config.net_channel = Some(channel.to_owned())).await;
+        let mut order = placed("kaffee/1", free);
+        bench.done(&mut order, Action::ErpCustomer).await;
+        let error = bench.perform(&order, Action::ErpSalesOrder, Past::Clean).await.unwrap_err();
+        assert!(matches!(error, CallError::Unmapped { .. }), "{channel}: {error:?}");
+        assert_eq!(bench.sound_report().sales_orders[0].status, "ORDER_ENTRY_IN_PROGRESS");
+    }
 }
 
 const GZIPPED: &str = concat!(

@@ -237,7 +237,11 @@ pub(super) struct SalesOrder {
     #[serde(default)]
     pub(super) paid: bool,
     #[serde(default)]
+    pub(super) shipped: bool,
+    #[serde(default)]
     pub(super) gross_amount: Option<Number>,
+    #[serde(default)]
+    pub(super) net_amount: Option<Number>,
     #[serde(default)]
     pub(super) record_currency_id: Option<String>,
     #[serde(default)]
@@ -249,6 +253,7 @@ pub(super) struct SalesOrder {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Shipment {
     pub(super) id: String,
+    pub(super) version: String,
     #[serde(default)]
     pub(super) status: Option<ShipmentStatus>,
     #[serde(default)]

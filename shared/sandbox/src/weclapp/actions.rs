@@ -1,8 +1,8 @@
 //! The actions on sales orders, invoices and open items, and what the warehouse does.
 
-use super::books::{Books, INVOICE_STATUS, Shipment};
+use super::books::{Books, INVOICE_STATUS, SHIPMENT_STATUS, Shipment};
 use super::parse::{self, Object};
-use super::properties::SALES_INVOICE;
+use super::properties::{SALES_INVOICE, SHIPMENT};
 use super::refusal::Refusal;
 
 /// What an action answers, and the record it made, if it made one.
@@ -83,11 +83,36 @@ impl Books {
         id
     }
 
-    /// The warehouse has packed it and the carrier has it. `false` if it was gone already.
+    /// `PUT /shipment/id/{id}`: a shipment that has not left is printed or cancelled.
+    pub(crate) fn change_shipment(&mut self, id: u64, body: &[u8]) -> Result<String, Refusal> {
+        let sent = parse::object(body)?;
+        let shipment = self.shipments.get(&id).ok_or_else(|| Refusal::not_found("shipment"))?;
+        parse::only_known(&sent, &SHIPMENT, "")?;
+        parse::check_version(&sent, shipment.version)?;
+        let status = parse::word(&sent, "status", SHIPMENT_STATUS)?.unwrap_or(shipment.status);
+        let possible = match (shipment.status, status) {
+            (before, after) if before == after => true,
+            ("NEW" | "DELIVERY_NOTE_PRINTED", "CANCELLED") | ("NEW", "DELIVERY_NOTE_PRINTED") => true,
+            _ => false,
+        };
+        if !possible {
+            return Err(Refusal::consistency("this status does not follow the one before", "status"));
+        }
+        let now = self.tick();
+        if let Some(shipment) = self.shipments.get_mut(&id) {
+            shipment.status = status;
+            shipment.version += 1;
+            shipment.modified = now;
+        }
+        self.render("shipment", id).ok_or_else(|| Refusal::not_found("shipment"))
+    }
+
+    /// The warehouse has packed it and the carrier has it. `false` if it was gone already, or cancelled. That its order was
+    /// cancelled, the warehouse does not see.
     pub(crate) fn ship(&mut self, shipment: u64) -> bool {
         let now = self.tick();
-        let Some(shipment) = self.shipments.get_mut(&shipment).filter(|shipment| shipment.status == "NEW")
-        else {
+        let waits = |shipment: &&mut Shipment| matches!(shipment.status, "NEW" | "DELIVERY_NOTE_PRINTED");
+        let Some(shipment) = self.shipments.get_mut(&shipment).filter(waits) else {
             return false;
         };
         shipment.status = "SHIPPED";
@@ -96,6 +121,9 @@ impl Books {
         if let Some(order) = self.orders.get_mut(&shipment.order) {
             order.shipped = true;
             order.modified = now;
+            if matches!(order.status, "CANCELLED" | "MANUALLY_CLOSED") {
+                self.shipped_after_cancel += 1;
+            }
         }
         true
     }

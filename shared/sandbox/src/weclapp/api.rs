@@ -128,9 +128,17 @@ async fn api(
         Fate::Down => return faulty(inner, StatusCode::SERVICE_UNAVAILABLE),
         Fate::Limited => return faulty(inner, StatusCode::TOO_MANY_REQUESTS),
     }
+    let late = Duration::from_millis(inner.faults.get().commit_late_ms);
+    if !late.is_zero()
+        && request.creates()
+        && let Some(wait) = inner.faults.never_answers()
+    {
+        carry_out_later(state.clone(), (method, uri, headers, body), wait + late);
+        return never_answer(inner, wait).await;
+    }
     match carry_out(inner, &request, &headers) {
         Ok((status, text)) => {
-            let lost = if request.creates() { inner.faults.never_answers() } else { None };
+            let lost = if request.creates() && late.is_zero() { inner.faults.never_answers() } else { None };
             match lost {
                 Some(wait) => never_answer(inner, wait).await,
                 None => answer(status, text),
@@ -138,6 +146,19 @@ async fn api(
         }
         Err(refusal) => refused(inner, &refusal),
     }
+}
+
+/// The call waits in a queue; nobody waits for it any more when its turn comes.
+fn carry_out_later(state: State, call: (Method, Uri, HeaderMap, Bytes), after: Duration) {
+    tokio::spawn(async move {
+        tokio::time::sleep(after).await;
+        let (method, uri, headers, body) = call;
+        let carried_out = Request::read(&method, &uri, &body)
+            .and_then(|request| carry_out(&state.inner, &request, &headers));
+        if carried_out.is_err() {
+            state.inner.tally().refused += 1;
+        }
+    });
 }
 
 fn carry_out(
@@ -176,7 +197,10 @@ fn work(inner: &Inner, request: &Request<'_>) -> Result<(StatusCode, String), Re
         request.query.iter().any(|(name, value)| name == "ignoreMissingProperties" && value == "true");
     let mut books = inner.books();
     match (request.method.as_str(), request.entity, request.id, request.action) {
-        ("GET", entity, None, None) => Ok((StatusCode::OK, list(&books, entity, &request.query)?)),
+        ("GET", entity, None, None) => {
+            let ignore_filters = inner.faults.get().ignore_filters;
+            Ok((StatusCode::OK, list(&books, entity, &request.query, ignore_filters)?))
+        }
         ("GET", entity, Some(id), None) if properties_of(entity).is_some() => {
             let text = books.render(entity, known(id)?).ok_or_else(|| Refusal::not_found(entity))?;
             Ok((StatusCode::OK, text))
@@ -188,6 +212,9 @@ fn work(inner: &Inner, request: &Request<'_>) -> Result<(StatusCode, String), Re
         }
         ("PUT", "salesInvoice", Some(id), None) if ignore_missing => {
             Ok((StatusCode::OK, books.change_invoice(known(id)?, request.body)?))
+        }
+        ("PUT", "shipment", Some(id), None) if ignore_missing => {
+            Ok((StatusCode::OK, books.change_shipment(known(id)?, request.body)?))
         }
         ("POST", "salesOrder", Some(id), Some(action)) => {
             let done = books.act_on_order(known(id)?, action, request.body)?;

@@ -18,6 +18,9 @@ pub(crate) const PAYMENT_TYPE: &[&str] =
 /// Statuses of an invoice (`salesInvoiceStatusType`).
 pub(crate) const INVOICE_STATUS: &[&str] =
     &["NEW", "DOCUMENT_CREATED", "OPEN_ITEM_CREATED", "ENTRY_COMPLETED", "CANCELLED"];
+/// Statuses of a shipment (`shipmentStatusType`) that go out.
+pub(crate) const SHIPMENT_STATUS: &[&str] =
+    &["NEW", "DELIVERY_NOTE_PRINTED", "SHIPPED", "IN_ROUTE", "DELIVERED", "CANCELLED"];
 
 /// The id of the carrier that takes the parcels.
 pub(crate) const CARRIER: u64 = 50;
@@ -116,6 +119,7 @@ pub(crate) struct Books {
     pub(crate) invoices: HashMap<u64, Invoice>,
     pub(crate) open_items: HashMap<u64, OpenItem>,
     pub(crate) unpaid_shipments: u64,
+    pub(crate) shipped_after_cancel: u64,
 }
 
 impl Books {
@@ -137,6 +141,7 @@ impl Books {
             invoices: HashMap::new(),
             open_items: HashMap::new(),
             unpaid_shipments: 0,
+            shipped_after_cancel: 0,
         };
         for article in SeedArticle::usual().iter().chain(&options.articles) {
             books.add_article(article);

@@ -42,11 +42,17 @@ pub(crate) fn properties_of(entity: &str) -> Option<&'static Properties> {
     })
 }
 
-/// The answer to `GET /<entity>`.
-pub(crate) fn list(books: &Books, entity: &str, query: &[(String, String)]) -> Result<String, Refusal> {
+/// The answer to `GET /<entity>`; the whole table where filters are ignored.
+pub(crate) fn list(
+    books: &Books,
+    entity: &str,
+    query: &[(String, String)],
+    ignore_filters: bool,
+) -> Result<String, Refusal> {
     let properties = properties_of(entity).ok_or_else(|| Refusal::not_found(entity))?;
     let mut filters = Vec::new();
-    for (name, value) in query.iter().filter(|(name, _)| !OTHERS.contains(&name.as_str())) {
+    let asked = query.iter().filter(|(name, _)| !ignore_filters && !OTHERS.contains(&name.as_str()));
+    for (name, value) in asked {
         filters.push(filter(properties, name, value)?);
     }
     let option =

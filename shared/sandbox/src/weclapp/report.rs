@@ -52,6 +52,8 @@ pub struct Report {
     pub doubled: Vec<Doubled>,
     /// Shipments of prepayment orders that were not paid.
     pub unpaid_shipments: u64,
+    /// Shipments that left although their sales order was cancelled or closed by hand before.
+    pub shipped_after_cancel: u64,
     /// Calls by method and path, as in `POST /salesOrder/id/{id}/createShipment`.
     pub calls: BTreeMap<String, u64>,
     /// Calls that were refused with a 4xx of the stand-in's own.
@@ -113,6 +115,7 @@ impl Books {
         let mut report = Report {
             customers: self.parties.len(),
             unpaid_shipments: self.unpaid_shipments,
+            shipped_after_cancel: self.shipped_after_cancel,
             doubled: self.doubled(),
             ..Report::default()
         };
@@ -152,7 +155,9 @@ impl Books {
                 .filter_map(|id| self.orders.get(id))
                 .filter(|order| order.status != "CANCELLED")
                 .collect();
-            let shipments = live.iter().map(|order| order.shipments.len()).sum();
+            let shipments = live.iter().flat_map(|order| &order.shipments);
+            let shipments = shipments.filter_map(|id| self.shipments.get(id));
+            let shipments = shipments.filter(|shipment| shipment.status != "CANCELLED").count();
             let invoices =
                 live.iter().flat_map(|order| &order.invoices).filter_map(|id| self.invoices.get(id));
             let invoices = invoices.filter(|invoice: &&Invoice| invoice.kind != "PREPAYMENT_INVOICE").count();

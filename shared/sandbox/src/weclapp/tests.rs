@@ -219,6 +219,54 @@ async fn the_warehouse_packs_and_the_bookkeeper_finds_money_and_both_are_told() 
 }
 
 #[tokio::test]
+async fn shipments_are_stopped_before_they_leave_and_not_after() {
+    let options = Options { warehouse_delay: Duration::from_millis(300), ..Options::default() };
+    let erp = Client::new(&options).await;
+    let mut shipments = Vec::new();
+    for key in ["kaffee/1", "kaffee/2"] {
+        let id = erp.order(key, "STANDARD").await;
+        let (_, made) = erp.post(&format!("/salesOrder/id/{id}/createShipment"), json!({})).await;
+        shipments.push(format!("/shipment/id/{}", made["result"]["id"].as_str().unwrap()));
+    }
+    let cancel = json!({"version": "0", "status": "CANCELLED"});
+    let (status, stopped) = erp.put(&shipments[0], cancel.clone()).await;
+    assert_eq!((status, &stopped["status"]), (StatusCode::OK, &json!("CANCELLED")));
+    assert_eq!(kind(&erp.put(&shipments[0], cancel).await.1), "optimistic_lock");
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(erp.get(&shipments[0]).await.1["status"], "CANCELLED");
+    let (_, left) = erp.get(&shipments[1]).await;
+    assert_eq!(left["status"], "SHIPPED");
+    let late = json!({"version": left["version"], "status": "CANCELLED"});
+    assert_eq!(erp.put(&shipments[1], late).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(erp.erp.report().shipped_after_cancel, 0);
+}
+
+#[tokio::test]
+async fn a_call_in_the_queue_is_carried_out_after_its_connection_broke() {
+    let erp = Client::new(&Options::default()).await;
+    let late = Switches {
+        work_but_never_answer_per_mille: 1_000,
+        commit_late_ms: 300,
+        ignore_filters: true,
+        ..Switches::default()
+    };
+    erp.erp.state().switch(late);
+    let url = format!("{}/webapp/api/v2/party", erp.erp.url);
+    let lost = erp.http.post(url).header("AuthenticationToken", "sandbox-token");
+    let lost = lost.json(&json!({"partyType": "PERSON", "lastName": "M"})).send().await;
+    let unread = match lost {
+        Ok(answer) => answer.bytes().await.is_err(),
+        Err(_) => true,
+    };
+    assert!(unread, "the answer came");
+    assert_eq!(erp.erp.report().customers, 0);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(erp.erp.report().customers, 1);
+    let (_, all) = erp.get("/party?email-eq=nobody@example.org&no-such=filter").await;
+    assert_eq!(all["result"].as_array().unwrap().len(), 1, "the filter was not ignored");
+}
+
+#[tokio::test]
 async fn faults_are_switched_on_and_off_over_http() {
     let erp = Client::new(&Options::default()).await;
     let switch = |body: Value| erp.http.post(format!("{}/_sandbox/switches", erp.erp.url)).json(&body).send();
