@@ -6,19 +6,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kontor_domain::{
-    Currency, Money, MoneyError, OrderError, OrderKey, PaymentChoice, PaymentTerms, ShopOrderId, TaxPart,
-    TaxRate,
+    Currency, Money, MoneyError, OrderError, OrderKey, OrderLife, PaymentChoice, PaymentTerms, ShopOrderId,
+    TaxPart, TaxRate,
 };
+use kontor_flow::ports::ReadError;
 use kontor_flow::remedy::BoxError;
-use kontor_flow::{Event, EventRecord, Happened};
+use kontor_flow::{Envelope, Event, EventRecord, Happened};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::config::ShopConfig;
+
+/// By how much a shop's clock may run ahead of ours. A body that is an id alone has no time of its own and gets ours; a
+/// revision of the order by a faster clock would look newer than its deletion, and the deleted order would live on.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(10);
 
 /// The code of an order that names no means of payment.
 pub(crate) const NO_METHOD: &str = "none";
@@ -97,6 +102,40 @@ impl<'de> Deserialize<'de> for Token {
         }
         Err(serde::de::Error::custom("expected a number or a text"))
     }
+}
+
+/// A part that may be lost without losing the rest: nothing where it is absent, null, or not as expected.
+#[derive(Clone)]
+pub(crate) struct Perhaps<T>(pub(crate) Option<T>);
+
+impl<T> Default for Perhaps<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Perhaps<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(serde_json::from_str::<Option<T>>(raw.get()).ok().flatten()))
+    }
+}
+
+/// Where the order's id stands in the bodies of both shops; a refund of Shopify's names its order beside its own id.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Ids {
+    id: Perhaps<u64>,
+    order_id: Perhaps<u64>,
+}
+
+/// Why a delivery can't be read, with the order it is about if the body says that much.
+pub(crate) fn failed(shop: &ShopConfig, envelope: &Envelope, source: BoxError) -> ReadError {
+    let ids: Option<Ids> = envelope.body.bytes().ok().and_then(|bytes| body(&bytes).ok());
+    let id = ids.and_then(|ids| ids.order_id.0.or(ids.id.0));
+    let order = id.and_then(|id| ShopOrderId::parse(&id.to_string()).ok());
+    let order = order.map(|order| OrderKey::new(shop.id.clone(), order));
+    ReadError { shop: shop.id.clone(), topic: envelope.topic.clone(), order, source }
 }
 
 /// An amount; nothing written is zero, as PHP has it.
@@ -215,6 +254,12 @@ pub(crate) fn language(locale: &str) -> Option<String> {
 pub(crate) fn filled(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// An order that is gone from the shop.
+pub(crate) fn deleted(shop: &ShopConfig, order: ShopOrderId, received_at: Timestamp) -> Happened {
+    let as_of = received_at.checked_add(CLOCKS_APART).unwrap_or(Timestamp::MAX);
+    snapshot(shop, order, as_of, vec![Event::Life(OrderLife::Deleted)])
 }
 
 /// Events of one order, all true as of the same instant.

@@ -32,8 +32,10 @@ pub enum RegistryError {
 }
 
 /// What a webhook function needs: the proofs of its shops, and nothing else.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate {
+    /// The kind of its shops.
+    pub kind: ShopKind,
     proofs: BTreeMap<ShopId, Proof>,
 }
 
@@ -51,7 +53,7 @@ impl Gate {
             }?;
             Ok((shop.id.clone(), proof))
         };
-        Ok(Self { proofs: shops.map(proof).collect::<Result<_, _>>()? })
+        Ok(Self { kind, proofs: shops.map(proof).collect::<Result<_, _>>()? })
     }
 
     /// The proof of a shop.
@@ -144,6 +146,7 @@ fn read(config: &Config, envelope: &Envelope) -> Result<Vec<Happened>, ReadError
         return Err(ReadError {
             shop: envelope.shop.clone(),
             topic: envelope.topic.clone(),
+            order: None,
             source: "the configuration has no shop of that id".into(),
         });
     };

@@ -132,7 +132,8 @@ impl WooCommerce {
     }
 
     /// Tells of a shipment: first status and meta, which can be repeated, and last the note, which can't, because the
-    /// customer gets it by mail. So whatever happens before the note may simply be done again.
+    /// customer gets it by mail. So whatever happens before the note may simply be done again. The order is looked at
+    /// before it is written to: the status would bring it back if it was just cancelled.
     async fn shipment(&self, job: &Job<'_>, calls: &Calls) -> Result<StepResult, CallError> {
         let shipment = shipment(job)?;
         if matches!(job.order.facts.life(), OrderLife::Cancelled | OrderLife::Deleted) {
@@ -143,11 +144,16 @@ impl WooCommerce {
         let id = job.order.key.order.as_str();
         let notes = format!("{id}/notes");
         let mark = format!("[{}]", shipment.id);
-        if job.past == Past::Unknown {
+        if matches!(job.past, Past::Unknown | Past::Withdrawn) {
             let known: Vec<Note> = self.get(calls, GET_NOTES, &notes).await?;
             if known.iter().any(|note| note.note.contains(&mark)) {
                 return Ok(StepResult::Told);
             }
+        }
+        let standing: Standing = self.get(calls, GET_ORDER, id).await?;
+        if matches!(standing.status, Status::Cancelled | Status::Refunded | Status::Trash | Status::Draft) {
+            let why = "a parcel left for an order that is cancelled, refunded or gone in the shop: decide there what becomes of it";
+            return Err(refused(GET_ORDER, 200, "not_shippable", why));
         }
         let meta = NewMeta { key: format!("_kontor_shipment_{}", shipment.id), value: parcel(shipment) };
         let update = OrderUpdate { status: "completed", transaction_id: None, meta_data: vec![meta] };
@@ -159,6 +165,7 @@ impl WooCommerce {
         Ok(StepResult::Told)
     }
 
+    /// Cancels the order, if nothing happened to it meanwhile that a person should know of first.
     async fn cancel(&self, job: &Job<'_>, calls: &Calls) -> Result<StepResult, CallError> {
         let outcome = |word: &str| Ok(StepResult::Cancelled { outcome: word.to_owned() });
         match job.order.facts.life() {
@@ -166,8 +173,31 @@ impl WooCommerce {
             OrderLife::Deleted => return outcome("deleted by the shop"),
             OrderLife::Open | OrderLife::OnHold | OrderLife::Completed => {}
         }
+        let id = job.order.key.order.as_str();
+        let standing: Standing = match self.get(calls, GET_ORDER, id).await {
+            Err(CallError::Refused { problem, .. }) if problem.kind == NO_SUCH_ORDER => {
+                return outcome("not there");
+            }
+            standing => standing?,
+        };
+        match standing.status {
+            Status::Cancelled => return outcome("cancelled already"),
+            Status::Trash => return outcome("deleted by the shop"),
+            Status::Completed => return Err(paid_meanwhile()),
+            // What was refunded was paid; nothing of it is left to cancel.
+            Status::Refunded => return outcome("refunded by the shop"),
+            Status::Pending
+            | Status::OnHold
+            | Status::Processing
+            | Status::Failed
+            | Status::Draft
+            | Status::Other(_) => {}
+        }
+        if standing.date_paid_gmt.is_some() {
+            return Err(paid_meanwhile());
+        }
         let update = OrderUpdate { status: "cancelled", transaction_id: None, meta_data: Vec::new() };
-        match self.put(calls, job.order.key.order.as_str(), &update).await {
+        match self.put(calls, id, &update).await {
             Ok(_) => outcome("cancelled"),
             Err(CallError::Refused { problem, .. }) if problem.kind == NO_SUCH_ORDER => outcome("not there"),
             Err(error) => Err(error),
@@ -246,6 +276,12 @@ fn understood<T: DeserializeOwned>(
 fn refused(call: &'static str, status: u16, kind: &str, title: &str) -> CallError {
     let problem = Problem { kind: kind.to_owned(), title: title.to_owned(), ..Problem::default() };
     CallError::Refused { system: System::Woocommerce, call, status, problem }
+}
+
+/// Cancelling does not give money back, and does not call a parcel back: a person decides.
+fn paid_meanwhile() -> CallError {
+    let why = "the order was paid or completed in the shop meanwhile";
+    refused(GET_ORDER, 200, "not_cancellable", why)
 }
 
 fn unmapped(what: &str) -> CallError {

@@ -3,6 +3,7 @@
 use kontor_domain::{
     Address, Charge, ChargeKind, CountryCode, Currency, Customer, Email, Line, LineId, LineKind, Money,
     OrderDraft, OrderError, OrderNumber, PaymentChoice, PlacedOrder, Quantity, Sku, TaxMode, TaxPart,
+    TaxRate,
 };
 use rust_decimal::Decimal;
 
@@ -109,12 +110,24 @@ fn viewed(shop: &ShopConfig, order: &Order, view: View, total: &Token) -> Result
 fn tax_mode(order: &Order, currency: Currency) -> Result<TaxMode, Unreadable> {
     let tax =
         order.total_tax.as_ref().map(|tax| money(format_args!("total_tax"), tax, currency)).transpose()?;
-    let exempt = order.tax_exempt == Some(true) && tax.is_none_or(Money::is_zero);
-    Ok(match (exempt, order.taxes_included) {
+    let exempt = order.tax_exempt == Some(true) || is_untaxed(order)?;
+    Ok(match (exempt && tax.is_none_or(Money::is_zero), order.taxes_included) {
         (true, _) => TaxMode::TaxFree,
         (false, true) => TaxMode::Gross,
         (false, false) => TaxMode::Net,
     })
+}
+
+/// Whether no rate of tax but 0 % is used anywhere: abroad, Shopify leaves tax out even where prices include it.
+fn is_untaxed(order: &Order) -> Result<bool, Unreadable> {
+    let lines = order.line_items.iter().flat_map(|item| &item.tax_lines);
+    let carriage = order.shipping_lines.iter().flat_map(|line| &line.tax_lines);
+    for line in lines.chain(carriage) {
+        if rate_of_one(format_args!("tax_lines.rate"), &line.rate)? != TaxRate::ZERO {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The gateway that takes the money: the last one that is no gift card.

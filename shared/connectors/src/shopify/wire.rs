@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::reading::Token;
+use crate::reading::{Perhaps, Token};
 
 /// The body of `orders/delete`: the id and nothing else.
 #[derive(Deserialize)]
@@ -62,17 +62,48 @@ impl From<String> for FinancialStatus {
     }
 }
 
+/// What is read of an order even where the rest of it can't be: whether it is to be carried out at all.
+#[derive(Deserialize)]
+pub(super) struct Outline {
+    pub(super) id: u64,
+    pub(super) updated_at: String,
+    pub(super) cancelled_at: Option<IgnoredAny>,
+    pub(super) closed_at: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) currency: Perhaps<String>,
+    #[serde(default)]
+    pub(super) financial_status: Perhaps<FinancialStatus>,
+    #[serde(default)]
+    pub(super) fulfillment_status: Perhaps<String>,
+    #[serde(default)]
+    pub(super) fulfillments: Perhaps<Vec<Perhaps<Fulfillment>>>,
+    #[serde(default)]
+    pub(super) line_items: Perhaps<Vec<Perhaps<Piece>>>,
+    #[serde(default)]
+    pub(super) refunds: Perhaps<Vec<Perhaps<Refund>>>,
+}
+
+/// A parcel, as far as it matters whether there is one.
+#[derive(Deserialize)]
+pub(super) struct Fulfillment {
+    pub(super) status: Option<String>,
+}
+
+/// What is left of a line.
+#[derive(Deserialize)]
+pub(super) struct Piece {
+    pub(super) current_quantity: Option<Token>,
+    pub(super) requires_shipping: Option<bool>,
+}
+
 /// An order. Plain amounts are in the shop's currency.
 #[derive(Deserialize)]
 pub(super) struct Order {
-    pub(super) id: u64,
     /// The number people see, `#1010`.
     pub(super) name: String,
     pub(super) created_at: String,
-    pub(super) updated_at: String,
     pub(super) processed_at: Option<String>,
-    pub(super) cancelled_at: Option<String>,
-    pub(super) closed_at: Option<String>,
+    pub(super) cancelled_at: Option<IgnoredAny>,
     pub(super) currency: String,
     pub(super) total_price: Token,
     pub(super) total_tax: Option<Token>,

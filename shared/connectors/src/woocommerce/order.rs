@@ -116,11 +116,6 @@ impl Reckoner {
         let currency = at(format_args!("currency"), Currency::parse(&order.currency))?;
         let tax = money(format_args!("total_tax"), &order.total_tax, currency)?;
         let exempt = meta(order, &["is_vat_exempt"]).is_some_and(|word| word == "yes");
-        let mode = match (tax.is_zero() && exempt, order.prices_include_tax) {
-            (true, _) => TaxMode::TaxFree,
-            (false, true) => TaxMode::Gross,
-            (false, false) => TaxMode::Net,
-        };
         let mut rates = BTreeMap::new();
         for (n, line) in order.tax_lines.iter().enumerate() {
             let Some(percent) = &line.rate_percent else { continue };
@@ -128,6 +123,15 @@ impl Reckoner {
             let rate = at(format_args!("tax_lines[{n}].rate_percent"), TaxRate::percent(percent))?;
             rates.insert(line.rate_id, rate);
         }
+        // Abroad, WooCommerce leaves tax out even where prices include it. An article given away for nothing is different:
+        // its rate stands in the order, and only the amount is nothing.
+        let known = order.tax_lines.iter().map(|line| rates.get(&line.rate_id));
+        let untaxed = known.into_iter().all(|rate| rate.is_some_and(|rate| *rate == TaxRate::ZERO));
+        let mode = match (tax.is_zero() && (exempt || untaxed), order.prices_include_tax) {
+            (true, _) => TaxMode::TaxFree,
+            (false, true) => TaxMode::Gross,
+            (false, false) => TaxMode::Net,
+        };
         Ok(Self { currency, mode, rates })
     }
 
@@ -154,8 +158,22 @@ impl Reckoner {
 
     fn lines(&self, order: &Order) -> Result<Vec<Line>, Unreadable> {
         let kind = if is_digital(order) { LineKind::Digital } else { LineKind::Physical };
-        let read = |(n, item)| self.line(&format!("line_items[{n}]"), item, kind);
-        order.line_items.iter().enumerate().map(read).collect()
+        let mut lines = Vec::new();
+        for (n, item) in order.line_items.iter().enumerate() {
+            let place = format!("line_items[{n}]");
+            if !self.is_nothing(&place, item)? {
+                lines.push(self.line(&place, item, kind)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Whether a line has no pieces and costs nothing: an order edited by hand keeps such lines.
+    fn is_nothing(&self, place: &str, item: &wire::LineItem) -> Result<bool, Unreadable> {
+        let quantity = number(format_args!("{place}.quantity"), &item.quantity)?;
+        let total = money(format_args!("{place}.total"), &item.total, self.currency)?;
+        let tax = money(format_args!("{place}.total_tax"), &item.total_tax, self.currency)?;
+        Ok(quantity.is_zero() && total.is_zero() && tax.is_zero())
     }
 
     fn line(&self, place: &str, item: &wire::LineItem, kind: LineKind) -> Result<Line, Unreadable> {

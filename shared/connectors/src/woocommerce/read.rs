@@ -4,17 +4,17 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use kontor_domain::{
-    Money, OrderLife, Payment, PaymentId, PaymentSource, PaymentTerms, PlacedOrder, Refund, RefundId,
-    ShopOrderId,
+    Currency, Money, OrderLife, Payment, PaymentId, PaymentSource, PaymentTerms, PlacedOrder, Refund,
+    RefundId, ShopOrderId,
 };
 use kontor_flow::ports::ReadError;
 use kontor_flow::remedy::BoxError;
 use kontor_flow::{Envelope, Event, Happened};
 
 use super::order::placed;
-use super::wire::{Gone, Order, Status};
+use super::wire::{Gone, Order, Outline, RefundLine, Status};
 use crate::config::ShopConfig;
-use crate::reading::{Unreadable, at, body, filled, money, snapshot};
+use crate::reading::{Unreadable, at, body, deleted, failed, filled, money, snapshot};
 
 /// The id of the one payment an order of WooCommerce knows. The provider's transaction may be told later than the
 /// payment, so it is no key: the same money would be counted twice.
@@ -32,37 +32,89 @@ pub fn read(shop: &ShopConfig, envelope: &Envelope) -> Result<Vec<Happened>, Rea
     if !envelope.topic.starts_with("order.") {
         return Ok(Vec::new());
     }
-    let failed =
-        |source: BoxError| ReadError { shop: shop.id.clone(), topic: envelope.topic.clone(), source };
+    let failed = |source: BoxError| failed(shop, envelope, source);
     let bytes = envelope.body.bytes().map_err(|error| failed(error.into()))?;
     if let Ok(gone) = body::<Gone>(&bytes) {
         let order = ShopOrderId::parse(&gone.id.to_string()).map_err(|error| failed(error.into()))?;
-        let events = vec![Event::Life(OrderLife::Deleted)];
-        return Ok(vec![snapshot(shop, order, envelope.received_at, events)]);
+        return Ok(vec![deleted(shop, order, envelope.received_at)]);
     }
-    let happened = body(&bytes).and_then(|order| told(shop, &order)).map_err(|error| failed(error.into()))?;
+    let happened = told(shop, &bytes).map_err(|error| failed(error.into()))?;
     Ok(happened.into_iter().collect())
 }
 
-/// The events an order tells; none for a draft.
-fn told(shop: &ShopConfig, order: &Order) -> Result<Option<Happened>, Unreadable> {
-    if order.status == Status::Draft {
+/// The events an order tells; none for a draft. Its end is heard whatever else of it can't be read or does not add up.
+fn told(shop: &ShopConfig, bytes: &[u8]) -> Result<Option<Happened>, Unreadable> {
+    let outline: Outline = body(bytes)?;
+    if outline.status == Status::Draft {
         return Ok(None);
     }
-    let id = at(format_args!("id"), ShopOrderId::parse(&order.id.to_string()))?;
-    let as_of = instant("date_modified_gmt", &order.date_modified_gmt)?;
-    let placed = placed(shop, order)?;
-    let mut events = vec![Event::Life(life(order, &placed))];
-    events.extend(paid(order, placed.parts().total)?.map(Event::Paid));
-    events.extend(refunds(order, as_of, &placed)?.into_iter().map(Event::Refunded));
-    events.insert(0, Event::Placed(Box::new(placed)));
+    let id = at(format_args!("id"), ShopOrderId::parse(&outline.id.to_string()))?;
+    let as_of = instant("date_modified_gmt", &outline.date_modified_gmt)?;
+    let events = match (whole(shop, bytes, &outline, as_of), ended(&outline)) {
+        (Err(error), Some(end)) => {
+            tracing::warn!(shop = %shop.id, order = %id, %error, "an order that ended cannot be read as a whole; only its end is taken");
+            only_ended(&outline, end, as_of)
+        }
+        (events, _) => events?,
+    };
     Ok(Some(snapshot(shop, id, as_of, events)))
 }
 
-/// Where the order stands. `on-hold` is where bank transfers and cheques wait for their money, which is no reason to hold
-/// anything back. A full refund before completion is a cancellation, after it a return.
-fn life(order: &Order, placed: &PlacedOrder) -> OrderLife {
+/// Everything an order tells.
+fn whole(
+    shop: &ShopConfig,
+    bytes: &[u8],
+    outline: &Outline,
+    as_of: Timestamp,
+) -> Result<Vec<Event>, Unreadable> {
+    let order: Order = body(bytes)?;
+    let placed = placed(shop, &order)?;
+    let mut events = vec![Event::Life(life(outline, &order, &placed))];
+    events.extend(paid(&order, placed.parts().total)?.map(Event::Paid));
+    for (n, line) in order.refunds.iter().enumerate() {
+        let refund = refund(&format!("refunds[{n}]"), line, placed.parts().currency, as_of)?;
+        events.push(Event::Refunded(refund));
+    }
+    events.insert(0, Event::Placed(Box::new(placed)));
+    Ok(events)
+}
+
+/// The end of an order, and those refunds that can be read.
+fn only_ended(outline: &Outline, end: OrderLife, as_of: Timestamp) -> Vec<Event> {
+    let currency = outline.currency.0.as_deref().and_then(|code| Currency::parse(code).ok());
+    let lines = outline.refunds.0.iter().flatten().filter_map(|line| line.0.as_ref());
+    let refunds = lines.zip(std::iter::repeat(currency)).filter_map(|(line, currency)| {
+        let refund = refund("refunds", line, currency?, as_of);
+        refund.ok().map(Event::Refunded)
+    });
+    std::iter::once(Event::Life(end)).chain(refunds).collect()
+}
+
+/// Whether the order is not to be carried out any more. A full refund before completion is a cancellation, after it a
+/// return.
+fn ended(order: &Outline) -> Option<OrderLife> {
     match &order.status {
+        Status::Cancelled => Some(OrderLife::Cancelled),
+        Status::Refunded if order.date_completed_gmt.0.is_none() => Some(OrderLife::Cancelled),
+        Status::Trash => Some(OrderLife::Deleted),
+        Status::Pending
+        | Status::OnHold
+        | Status::Processing
+        | Status::Completed
+        | Status::Refunded
+        | Status::Failed
+        | Status::Draft
+        | Status::Other(_) => None,
+    }
+}
+
+/// Where the order stands. `on-hold` is where bank transfers and cheques wait for their money, which is no reason to hold
+/// anything back.
+fn life(outline: &Outline, order: &Order, placed: &PlacedOrder) -> OrderLife {
+    if let Some(end) = ended(outline) {
+        return end;
+    }
+    match &outline.status {
         Status::Pending | Status::Processing | Status::Draft | Status::Other(_) => OrderLife::Open,
         Status::OnHold => {
             let payment = &placed.parts().payment;
@@ -72,9 +124,8 @@ fn life(order: &Order, placed: &PlacedOrder) -> OrderLife {
             if by_transfer && unpaid { OrderLife::Open } else { OrderLife::OnHold }
         }
         Status::Failed => OrderLife::OnHold,
-        Status::Completed => OrderLife::Completed,
-        Status::Refunded if order.date_completed_gmt.is_some() => OrderLife::Completed,
-        Status::Cancelled | Status::Refunded => OrderLife::Cancelled,
+        Status::Completed | Status::Refunded => OrderLife::Completed,
+        Status::Cancelled => OrderLife::Cancelled,
         Status::Trash => OrderLife::Deleted,
     }
 }
@@ -87,14 +138,16 @@ fn paid(order: &Order, total: Money) -> Result<Option<Payment>, Unreadable> {
     Ok(Some(Payment { id, source: PaymentSource::Shop, amount: total, received_at, reference }))
 }
 
-/// The refunds. WooCommerce tells no time for them in an order, so it is the order's.
-fn refunds(order: &Order, as_of: Timestamp, placed: &PlacedOrder) -> Result<Vec<Refund>, Unreadable> {
-    let read = |(n, refund): (usize, &super::wire::RefundLine)| {
-        let amount = money(format_args!("refunds[{n}].total"), &refund.total, placed.parts().currency)?.abs();
-        let id = at(format_args!("refunds[{n}].id"), RefundId::parse(&refund.id.to_string()))?;
-        Ok(Refund { id, amount, refunded_at: as_of })
-    };
-    order.refunds.iter().enumerate().map(read).collect()
+/// A refund. WooCommerce tells no time for it in an order, so it is the order's.
+fn refund(
+    place: &str,
+    line: &RefundLine,
+    currency: Currency,
+    as_of: Timestamp,
+) -> Result<Refund, Unreadable> {
+    let amount = money(format_args!("{place}.total"), &line.total, currency)?.abs();
+    let id = at(format_args!("{place}.id"), RefundId::parse(&line.id.to_string()))?;
+    Ok(Refund { id, amount, refunded_at: as_of })
 }
 
 /// A time of WooCommerce: UTC, written without saying so.

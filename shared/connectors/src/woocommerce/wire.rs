@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::reading::Token;
+use crate::reading::{Perhaps, Token};
 
 /// The body of `order.deleted`: the id and nothing else.
 #[derive(Deserialize)]
@@ -55,18 +55,28 @@ impl From<String> for Status {
     }
 }
 
+/// What is read of an order even where the rest of it can't be: whether it is to be carried out at all.
+#[derive(Deserialize)]
+pub(super) struct Outline {
+    pub(super) id: u64,
+    pub(super) status: Status,
+    pub(super) date_modified_gmt: String,
+    #[serde(default)]
+    pub(super) date_completed_gmt: Perhaps<String>,
+    #[serde(default)]
+    pub(super) currency: Perhaps<String>,
+    #[serde(default)]
+    pub(super) refunds: Perhaps<Vec<Perhaps<RefundLine>>>,
+}
+
 /// An order. `price` of the lines is a float and is not read.
 #[derive(Deserialize)]
 pub(super) struct Order {
-    pub(super) id: u64,
     pub(super) number: String,
-    pub(super) status: Status,
     pub(super) currency: String,
     pub(super) prices_include_tax: bool,
     /// Without `Z`, but in UTC; so are all `_gmt`.
     pub(super) date_created_gmt: String,
-    pub(super) date_modified_gmt: String,
-    pub(super) date_completed_gmt: Option<String>,
     pub(super) date_paid_gmt: Option<String>,
     pub(super) total: Token,
     pub(super) total_tax: Token,

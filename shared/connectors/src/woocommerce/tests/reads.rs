@@ -165,7 +165,7 @@ fn a_fee_is_a_charge() {
 #[test]
 fn a_deleted_order_is_its_id_alone() {
     insta::assert_snapshot!(reading("deleted"), @r"
-    kaffee/4716 as of 2026-11-21T12:00:00Z
+    kaffee/4716 as of 2026-11-21T12:10:00Z
     life: Deleted
     ");
 }
@@ -308,21 +308,89 @@ fn what_does_not_add_up_is_held() {
     assert!(error.contains("line_items[0].taxes"), "{error}");
 }
 
+/// The order without a cent of tax, and with these lines of tax.
+fn without_tax(exempt: &str, tax_lines: Option<Value>) -> TaxMode {
+    let read = changed("cod", |order| {
+        order["meta_data"][0]["value"] = json!(exempt);
+        for key in ["line_items", "shipping_lines"] {
+            order[key][0]["total_tax"] = json!("0.00");
+            order[key][0]["taxes"] = json!([]);
+        }
+        (order["total_tax"], order["total"]) = (json!("0.00"), json!("20.93"));
+        if let Some(lines) = &tax_lines {
+            order["tax_lines"] = lines.clone();
+        }
+    });
+    order(&read.unwrap()).tax_mode
+}
+
 #[test]
-fn no_tax_is_free_of_tax_only_for_the_exempt() {
-    let without_tax = |exempt: &str| {
-        let read = changed("cod", |order| {
-            order["meta_data"][0]["value"] = json!(exempt);
-            for key in ["line_items", "shipping_lines"] {
-                order[key][0]["total_tax"] = json!("0.00");
-                order[key][0]["taxes"] = json!([]);
+fn no_tax_is_free_of_tax_unless_a_rate_is_used() {
+    assert_eq!(without_tax("yes", None), TaxMode::TaxFree, "exempt");
+    assert_eq!(without_tax("no", None), TaxMode::Gross, "rates are used, and come to nothing");
+    assert_eq!(without_tax("no", Some(json!([]))), TaxMode::TaxFree, "abroad");
+    let zero = json!([{"id": 1, "rate_id": 9, "rate_percent": 0}]);
+    assert_eq!(without_tax("no", Some(zero)), TaxMode::TaxFree, "taxed with 0 %");
+    let unknown = json!([{"id": 1, "rate_id": 9, "rate_percent": null}]);
+    assert_eq!(without_tax("no", Some(unknown)), TaxMode::Gross, "nobody knows the rate");
+}
+
+#[test]
+fn an_end_is_heard_even_if_the_rest_cannot_be_read() {
+    for (status, end) in [
+        ("cancelled", OrderLife::Cancelled),
+        ("refunded", OrderLife::Cancelled),
+        ("trash", OrderLife::Deleted),
+    ] {
+        for broken in ["total", "line_items", "billing", "payment_method", "number"] {
+            let read = changed("refunded-part", |order| {
+                (order["status"], order[broken]) = (json!(status), json!("1.00"));
+            });
+            let read = read.unwrap();
+            if broken != "number" {
+                let words: Vec<_> = read[0].events.iter().map(|record| record.event.word()).collect();
+                assert_eq!(words, ["life", "refunded"], "{status} {broken}");
             }
-            (order["total_tax"], order["total"]) = (json!("0.00"), json!("20.93"));
+            assert_eq!(life(&read), end, "{status} {broken}");
+        }
+        let refunds = json!([{"id": 1, "total": "-1.00"}, {"id": "?", "total": 1}, {"id": 3, "total": "x"}]);
+        let read = changed("refunded-part", |order| {
+            (order["status"], order["refunds"]) = (json!(status), refunds.clone());
         });
-        order(&read.unwrap()).tax_mode
+        let words: Vec<_> =
+            read.as_ref().unwrap()[0].events.iter().map(|record| record.event.word()).collect();
+        assert_eq!((life(&read.unwrap()), words), (end, vec!["life", "refunded"]));
+    }
+    assert!(
+        changed("refunded-part", |order| order["total"] = json!("1.00")).is_err(),
+        "it is to be carried out"
+    );
+}
+
+#[test]
+fn a_line_without_pieces_and_price_is_left_out() {
+    let with = |total: &'static str| {
+        changed("bacs-on-hold", |order| {
+            let mut empty = order["line_items"][0].clone();
+            (empty["id"], empty["quantity"]) = (json!(99), json!(0));
+            for key in ["subtotal", "subtotal_tax", "total", "total_tax"] {
+                empty[key] = json!("0.00");
+            }
+            (empty["total"], empty["taxes"]) = (json!(total), json!([]));
+            order["line_items"].as_array_mut().unwrap().push(empty);
+        })
     };
-    assert_eq!(without_tax("yes"), TaxMode::TaxFree);
-    assert_eq!(without_tax("no"), TaxMode::Gross);
+    assert_eq!(with("0.00").unwrap(), changed("bacs-on-hold", |_| {}).unwrap());
+    assert!(with("1.00").unwrap_err().contains("line_items[2].quantity"), "money without pieces");
+}
+
+#[test]
+fn what_cannot_be_read_names_its_order() {
+    let shop = shop(ShopKind::Woocommerce, "https://kaffee.example.test");
+    let order_of = |body: &str| read(&shop, &envelope("order.updated", body.as_bytes())).unwrap_err().order;
+    assert_eq!(order_of(r#"{"id":4711,"status":"processing"}"#), Some("kaffee/4711".parse().unwrap()));
+    assert_eq!(order_of(r#"{"id":{"Erika":1},"status":"processing"}"#), None);
+    assert_eq!(order_of("{"), None);
 }
 
 #[test]

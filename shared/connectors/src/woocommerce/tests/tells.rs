@@ -101,21 +101,22 @@ async fn a_cancelled_order_is_not_brought_back_by_a_payment() {
 }
 
 #[tokio::test]
-async fn a_shipment_is_two_calls_the_note_last() {
+async fn a_shipment_is_a_look_and_two_writes_the_note_last() {
     let server = MockServer::start().await;
+    answers(&server, "GET", ORDER, order("processing", Value::Null)).await;
     answers(&server, "PUT", ORDER, order("completed", Value::Null)).await;
     answers(&server, "POST", NOTES, ResponseTemplate::new(201).set_body_json(note("…"))).await;
     let finish = perform(&server, &work(Action::ShopShipment), Past::Clean).await.unwrap();
-    assert_eq!((finish.result, finish.calls), (StepResult::Told, 2));
+    assert_eq!((finish.result, finish.calls), (StepResult::Told, 3));
     let heard = heard(&server).await;
-    assert_eq!(lines(&heard), ["PUT /orders/4712", "POST /orders/4712/notes"]);
+    assert_eq!(lines(&heard), ["GET /orders/4712", "PUT /orders/4712", "POST /orders/4712/notes"]);
     let parcel = json!({
         "carrier": "DHL", "tracking": ["00340434"], "tracking_url": "https://track.example/00340434", "shipped_at": NOW
     });
     let meta = json!([{"key": "_kontor_shipment_S-1", "value": parcel}]);
-    assert_eq!(heard[0].1, json!({"status": "completed", "meta_data": meta}));
+    assert_eq!(heard[1].1, json!({"status": "completed", "meta_data": meta}));
     let text = "Ihre Bestellung ist unterwegs: DHL 00340434 https://track.example/00340434 (Lieferung [S-1])";
-    assert_eq!(heard[1].1, json!({"note": text, "customer_note": true}));
+    assert_eq!(heard[2].1, json!({"note": text, "customer_note": true}));
 }
 
 #[tokio::test]
@@ -125,6 +126,7 @@ async fn the_note_speaks_english_to_those_who_do() {
         "note": "Your order is on its way: DHL (Shipment [S-1])", "customer_note": true
     })));
     english.respond_with(ResponseTemplate::new(201).set_body_json(note("…"))).expect(1).mount(&server).await;
+    answers(&server, "GET", ORDER, order("processing", Value::Null)).await;
     answers(&server, "PUT", ORDER, order("completed", Value::Null)).await;
     let body = String::from_utf8(fixture("woocommerce/bacs-on-hold.json")).unwrap();
     let body = body.replace(r#""value": "de""#, r#""value": "en_GB""#);
@@ -147,6 +149,7 @@ async fn a_note_whose_answer_was_lost_is_found_and_not_written_again() {
     Mock::given(method("POST")).and(path(NOTES)).respond_with(write).mount(&server).await;
     let list = move |_: &Request| ResponseTemplate::new(200).set_body_json(listed.lock().unwrap().clone());
     Mock::given(method("GET")).and(path(NOTES)).respond_with(list).mount(&server).await;
+    answers(&server, "GET", ORDER, order("processing", Value::Null)).await;
     answers(&server, "PUT", ORDER, order("completed", Value::Null)).await;
     let work = work(Action::ShopShipment);
     let error = perform(&server, &work, Past::Clean).await.unwrap_err();
@@ -161,10 +164,11 @@ async fn a_shipment_of_unknown_outcome_without_our_note_is_told() {
     let server = MockServer::start().await;
     let others = json!([note("Lieferung [S-10]"), note("Zahlung eingegangen")]);
     answers(&server, "GET", NOTES, ResponseTemplate::new(200).set_body_json(others)).await;
+    answers(&server, "GET", ORDER, order("processing", Value::Null)).await;
     answers(&server, "PUT", ORDER, order("completed", Value::Null)).await;
     answers(&server, "POST", NOTES, ResponseTemplate::new(201).set_body_json(note("…"))).await;
     let finish = perform(&server, &work(Action::ShopShipment), Past::Unknown).await.unwrap();
-    assert_eq!(finish.calls, 3);
+    assert_eq!(finish.calls, 4);
 }
 
 #[tokio::test]
@@ -177,10 +181,25 @@ async fn nothing_is_noted_before_the_status_is_written() {
         (ResponseTemplate::new(302), Remedy::Park),
     ] {
         let server = MockServer::start().await;
+        answers(&server, "GET", ORDER, order("processing", Value::Null)).await;
         answers(&server, "PUT", ORDER, answer).await;
         let error = perform(&server, &work(Action::ShopShipment), Past::Clean).await.unwrap_err();
         assert_eq!(error.remedy(), remedy, "{error}");
-        assert_eq!(lines(&heard(&server).await), ["PUT /orders/4712"]);
+        assert_eq!(lines(&heard(&server).await), ["GET /orders/4712", "PUT /orders/4712"]);
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_order_is_not_brought_back_by_a_shipment() {
+    for status in ["cancelled", "refunded", "trash"] {
+        let server = MockServer::start().await;
+        answers(&server, "GET", ORDER, order(status, Value::Null)).await;
+        answers(&server, "PUT", ORDER, order("completed", Value::Null)).await;
+        answers(&server, "POST", NOTES, ResponseTemplate::new(201).set_body_json(note("…"))).await;
+        let error = perform(&server, &work(Action::ShopShipment), Past::Clean).await.unwrap_err();
+        assert!(matches!(error, CallError::Refused { .. }), "{status}: {error}");
+        assert_eq!(error.remedy(), Remedy::Park);
+        assert_eq!(lines(&heard(&server).await), ["GET /orders/4712"]);
     }
 }
 
@@ -201,12 +220,42 @@ async fn a_shipment_nobody_told_of_cannot_be_told_on() {
 }
 
 #[tokio::test]
-async fn a_cancellation_is_one_call() {
+async fn a_cancellation_is_a_look_and_a_write() {
     let server = MockServer::start().await;
+    answers(&server, "GET", ORDER, order("on-hold", Value::Null)).await;
     answers(&server, "PUT", ORDER, order("cancelled", Value::Null)).await;
     let finish = perform(&server, &work(Action::ShopCancel), Past::Unknown).await.unwrap();
-    assert_eq!((finish.result, finish.calls), (StepResult::Cancelled { outcome: "cancelled".to_owned() }, 1));
-    assert_eq!(heard(&server).await, [("PUT /orders/4712".to_owned(), json!({"status": "cancelled"}))]);
+    assert_eq!((finish.result, finish.calls), (StepResult::Cancelled { outcome: "cancelled".to_owned() }, 2));
+    let heard = heard(&server).await;
+    assert_eq!(lines(&heard), ["GET /orders/4712", "PUT /orders/4712"]);
+    assert_eq!(heard[1].1, json!({"status": "cancelled"}));
+}
+
+#[tokio::test]
+async fn what_is_over_in_the_shop_is_not_cancelled_again() {
+    for (status, paid) in
+        [("cancelled", Value::Null), ("trash", Value::Null), ("refunded", json!("2026-11-20T08:00:00"))]
+    {
+        let server = MockServer::start().await;
+        answers(&server, "GET", ORDER, order(status, paid)).await;
+        let finish = perform(&server, &work(Action::ShopCancel), Past::Clean).await.unwrap();
+        assert!(matches!(finish, Finish { result: StepResult::Cancelled { .. }, calls: 1 }), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_paid_or_completed_meanwhile_is_not_cancelled() {
+    for (status, paid) in [("completed", Value::Null), ("processing", json!("2026-11-20T08:00:00"))] {
+        let server = MockServer::start().await;
+        answers(&server, "GET", ORDER, order(status, paid)).await;
+        answers(&server, "PUT", ORDER, order("cancelled", Value::Null)).await;
+        let error = perform(&server, &work(Action::ShopCancel), Past::Clean).await.unwrap_err();
+        assert_eq!(error.remedy(), Remedy::Park);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(error, @"WooCommerce refused GET /orders/{id} with status 200: not_cancellable: the order was paid or completed in the shop meanwhile");
+        }
+        assert_eq!(lines(&heard(&server).await), ["GET /orders/4712"]);
+    }
 }
 
 #[tokio::test]
@@ -223,12 +272,12 @@ async fn what_the_shop_cancelled_itself_is_not_cancelled_again() {
 async fn an_order_that_is_gone_needs_no_cancellation_but_a_wrong_address_does_not_count() {
     let gone = json!({"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID.", "data": {"status": 404}});
     let server = MockServer::start().await;
-    answers(&server, "PUT", ORDER, ResponseTemplate::new(404).set_body_json(gone)).await;
+    answers(&server, "GET", ORDER, ResponseTemplate::new(404).set_body_json(gone)).await;
     let finish = perform(&server, &work(Action::ShopCancel), Past::Clean).await.unwrap();
     assert_eq!(finish.result, StepResult::Cancelled { outcome: "not there".to_owned() });
     let no_route = json!({"code": "rest_no_route", "message": "No route was found matching the URL and request method."});
     let server = MockServer::start().await;
-    answers(&server, "PUT", ORDER, ResponseTemplate::new(404).set_body_json(no_route)).await;
+    answers(&server, "GET", ORDER, ResponseTemplate::new(404).set_body_json(no_route)).await;
     let error = perform(&server, &work(Action::ShopCancel), Past::Clean).await.unwrap_err();
     assert_eq!(error.remedy(), Remedy::Park);
 }
@@ -239,6 +288,7 @@ async fn keys_that_do_not_fit_call_somebody() {
         json!({"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot list resources."});
     for status in [401, 403] {
         let server = MockServer::start().await;
+        answers(&server, "GET", ORDER, order("on-hold", Value::Null)).await;
         answers(&server, "PUT", ORDER, ResponseTemplate::new(status).set_body_json(&refusal)).await;
         let error = perform(&server, &work(Action::ShopCancel), Past::Clean).await.unwrap_err();
         assert_eq!(error.remedy(), Remedy::Alarm);
