@@ -148,8 +148,9 @@ pub enum OrderError {
     Money(#[from] MoneyError),
 }
 
-/// The parts of an order, not yet checked. [`OrderDraft::build`] makes an order of them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The parts of an order, not yet checked. [`OrderDraft::build`] makes an order of them. `Debug` shows nothing of who
+/// ordered, or what they wrote.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OrderDraft {
     /// The number the customer sees.
     pub number: OrderNumber,
@@ -190,6 +191,12 @@ pub struct OrderDraft {
     /// A test order of the shop: never carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
+}
+
+impl fmt::Debug for OrderDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Order({} of {}, {} lines)", self.number, self.total, self.lines.len())
+    }
 }
 
 impl OrderDraft {
@@ -270,9 +277,15 @@ impl OrderDraft {
 }
 
 /// An order as it was placed or last changed in the shop. Its parts come to its total exactly.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "OrderDraft", into = "OrderDraft")]
 pub struct PlacedOrder(OrderDraft);
+
+impl fmt::Debug for PlacedOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl PlacedOrder {
     /// The parts, to read.
@@ -448,6 +461,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_who_ordered() {
+        let mut draft = draft(TaxMode::Gross, &[(1_000, 160)], &[], &[]);
+        (draft.total, draft.note) = (cents(1_000), Some("Erika is not at home before ten".to_owned()));
+        assert_eq!(format!("{draft:?}"), "Order(1 of 10.00 EUR, 1 lines)");
+        assert_eq!(format!("{:?}", draft.build().unwrap()), "Order(1 of 10.00 EUR, 1 lines)");
     }
 
     #[test]

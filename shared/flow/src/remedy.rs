@@ -42,8 +42,9 @@ pub enum Effect {
     Possible,
 }
 
-/// Why a system refused, in its own words. `detail` may hold personal data: it is kept with the failure, never logged.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a system refused, in its own words. `detail` may hold personal data: it is kept with the failure, never logged, and
+/// `Debug` shows only its length.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The system's name for the kind of problem, as in `validation` or `optimistic_lock`.
     pub kind: String,
@@ -53,6 +54,16 @@ pub struct Problem {
     pub location: Option<String>,
     /// The system's own explanation.
     pub detail: Option<String>,
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Problem({self}")?;
+        match &self.detail {
+            Some(detail) => write!(f, ", detail of {} bytes)", detail.len()),
+            None => f.write_str(")"),
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -198,4 +209,21 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_of_the_detail() {
+        let detail = Some("Erika Beispiel is known already".to_owned());
+        let problem = Problem {
+            kind: "validation".to_owned(),
+            title: "Not unique".to_owned(),
+            detail,
+            ..Problem::default()
+        };
+        assert_eq!(format!("{problem:?}"), "Problem(validation: Not unique, detail of 31 bytes)");
+    }
 }
