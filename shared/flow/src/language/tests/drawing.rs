@@ -49,7 +49,7 @@ fn the_merchants_flow_in_mermaid() {
       s2["<b>confirmation</b><br/>mail.send confirmation"]
       s3["<b>approval</b><br/>gate<br/>waits for order.total #lt;= 1000 || approved"]
       class s3 gate
-      s4["<b>release</b><br/>gate<br/>waits for order.paid || payment.terms == #quot;cash_on_delivery#quot; || payment.terms == #quot;invoice#quot; #amp;#amp; customer.group == #quot;B2B#quot;<br/>reminds after 5 d, gives up after 14 d"]
+      s4["<b>release</b><br/>gate<br/>waits for order.paid || payment.terms == #quot;cash_on_delivery#quot; || payment.terms == #quot;invoice#quot; #amp;#amp; customer.group == #quot;B2B#quot; #amp;#amp; has(customer.vat_id)<br/>reminds after 5 d, gives up after 14 d"]
       class s4 gate
       s5["<b>payment</b><br/>erp.payment<br/>when payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;"]
       s6["<b>shipment</b><br/>erp.shipment<br/>when lines.exists(line, line.kind == #quot;physical#quot;)"]

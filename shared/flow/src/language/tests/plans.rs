@@ -320,13 +320,16 @@ fn what_is_known_before_the_order_waits_for_it() {
 #[test]
 fn business_customers_on_invoice_ship_before_they_pay_private_ones_do_not() {
     let flow = merchant();
-    for (group, ships) in [("B2B", true), ("B2C", false)] {
+    for (group, vat_id, ships) in
+        [("B2B", Some("DE123456789"), true), ("B2B", None, false), ("B2C", Some("DE123456789"), false)]
+    {
         let mut story = Story::of(&flow, |draft| {
             draft.payment.terms = PaymentTerms::Invoice;
             draft.customer.group = group.to_owned();
+            draft.customer.vat_id = vat_id.map(str::to_owned);
         });
         story.work();
-        assert_eq!(matches!(story.state("shipment"), StepState::Done { .. }), ships, "{group}");
+        assert_eq!(matches!(story.state("shipment"), StepState::Done { .. }), ships, "{group} {vat_id:?}");
     }
 }
 
