@@ -26,7 +26,7 @@ const YAML: &str = "\
 shops:
   - { id: woo, kind: woocommerce, url: \"https://woo.example\", flow: standard, webhook_secrets: [env:WOO], api: { key: env:K, secret: env:K }, payments: { cod: cash_on_delivery, bacs: prepayment, none: prepaid } }
   - { id: shopify, kind: shopify, url: \"https://shopify.example\", flow: standard, webhook_secrets: [env:SHOPIFY], api: { key: env:K }, payments: { manual: prepaid, none: prepaid, bogus: prepaid, shopify_payments: prepaid, gift_card: prepaid } }
-erp: { url: \"https://erp.example\", token: env:K, articles: { shipping: S, fee: F, discount: D, rounding: R } }
+erp: { url: \"https://erp.example\", token: env:K, gross_channel: GROSS1, articles: { shipping: S, fee: F, discount: D, rounding: R } }
 mail: { from: \"a@example.test\", signature: A }
 ";
 

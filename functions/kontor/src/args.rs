@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, value_parser};
 use kontor_domain::{OrderKey, ShopId};
+use kontor_flow::{FailureClass, FailureState, OrderStatus, StepName};
 
 /// Kontor carries orders from shops through the ERP to the parcel, each exactly once.
 ///
@@ -44,7 +46,7 @@ pub(crate) enum Command {
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
         /// Messages worked on at the same time, per queue.
-        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
+        #[arg(long, default_value_t = 32, value_parser = value_parser!(u16).range(1..=512))]
         width: u16,
     },
     /// Run the main job once, on this machine alone: recorded orders through to the invoice.
@@ -80,13 +82,13 @@ pub(crate) enum Command {
     /// Measure this machine: orders accepted and carried through, CPU and calls per order.
     Bench {
         /// Orders to send.
-        #[arg(long, default_value_t = 2_000)]
+        #[arg(long, default_value_t = 2_000, value_parser = value_parser!(u32).range(1..))]
         orders: u32,
         /// Senders at the same time.
-        #[arg(long, default_value_t = 64)]
+        #[arg(long, default_value_t = 64, value_parser = value_parser!(u16).range(1..))]
         senders: u16,
         /// Messages worked on at the same time, per queue.
-        #[arg(long, default_value_t = 64)]
+        #[arg(long, default_value_t = 64, value_parser = value_parser!(u16).range(1..=512))]
         width: u16,
     },
     /// Put a checked configuration into force in a deployed bundle.
@@ -155,9 +157,9 @@ pub(crate) enum Sandbox {
 pub(crate) enum Orders {
     /// List orders, the last changed first.
     List {
-        /// Only in this status: incomplete, in_work, waiting, held, failed, completed, cancelled.
-        #[arg(long)]
-        status: Option<String>,
+        /// Only in this status.
+        #[arg(long, value_parser = status())]
+        status: Option<OrderStatus>,
         /// Only of this shop.
         #[arg(long)]
         shop: Option<ShopId>,
@@ -175,7 +177,8 @@ pub(crate) enum Orders {
         /// The order, <shop>/<order id>.
         key: OrderKey,
         /// The step.
-        step: String,
+        #[arg(value_parser = StepName::parse)]
+        step: StepName,
         /// Who decides; goes into the timeline.
         #[arg(long)]
         by: String,
@@ -185,7 +188,8 @@ pub(crate) enum Orders {
         /// The order, <shop>/<order id>.
         key: OrderKey,
         /// The step.
-        step: String,
+        #[arg(value_parser = StepName::parse)]
+        step: StepName,
         /// Who decides; goes into the timeline.
         #[arg(long)]
         by: String,
@@ -220,12 +224,12 @@ pub(crate) enum Flows {
 pub(crate) enum Failures {
     /// List failures, the last failed first.
     List {
-        /// Only in this state: open, replayed, discarded. All with `all`.
-        #[arg(long, default_value = "open")]
-        state: String,
-        /// Only of this class: unreadable, unmapped, refused, denied, outage, crash.
-        #[arg(long)]
-        class: Option<String>,
+        /// Only in this state.
+        #[arg(long, default_value = "open", value_parser = state())]
+        state: AnyState,
+        /// Only of this class.
+        #[arg(long, value_parser = class())]
+        class: Option<FailureClass>,
         /// At most so many.
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -260,4 +264,58 @@ pub(crate) enum Failures {
         #[arg(long, default_value = "operator")]
         by: String,
     },
+}
+
+/// Failures in one state, or in any.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AnyState(pub(crate) Option<FailureState>);
+
+/// Why a word that is on the list is not taken; it never happens.
+const UNKNOWN: &str = "it is on the list, and yet not known";
+
+fn status() -> impl TypedValueParser<Value = OrderStatus> {
+    let words = PossibleValuesParser::new(OrderStatus::ALL.map(OrderStatus::as_str));
+    words.try_map(|word| OrderStatus::named(&word).ok_or(UNKNOWN))
+}
+
+fn class() -> impl TypedValueParser<Value = FailureClass> {
+    let words = PossibleValuesParser::new(FailureClass::ALL.map(FailureClass::as_str));
+    words.try_map(|word| FailureClass::named(&word).ok_or(UNKNOWN))
+}
+
+fn state() -> impl TypedValueParser<Value = AnyState> {
+    let states = [FailureState::Open, FailureState::Replayed, FailureState::Discarded];
+    let words = PossibleValuesParser::new(states.map(FailureState::as_str).into_iter().chain(["all"]));
+    words.try_map(|word| match word.as_str() {
+        "all" => Ok(AnyState(None)),
+        word => FailureState::named(word).map(|state| AnyState(Some(state))).ok_or(UNKNOWN),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_word_on_a_list_is_taken() {
+        let takes = |words: &[&str]| Args::try_parse_from([&["kontor"], words].concat()).is_ok();
+        for status in OrderStatus::ALL {
+            assert!(takes(&["orders", "list", "--status", status.as_str()]), "{}", status.as_str());
+        }
+        for class in FailureClass::ALL {
+            assert!(takes(&["failures", "list", "--class", class.as_str()]), "{}", class.as_str());
+        }
+        for state in ["open", "replayed", "discarded", "all"] {
+            assert!(takes(&["failures", "list", "--state", state]), "{state}");
+        }
+        assert!(!takes(&["orders", "list", "--status", "lost"]));
+        assert!(!takes(&["bench", "--senders", "0"]) && !takes(&["bench", "--orders", "0"]));
+    }
 }

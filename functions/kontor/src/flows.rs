@@ -7,6 +7,8 @@ use kontor_flow::Flow;
 use kontor_flow::remedy::BoxError;
 
 use crate::args::Flows;
+use crate::check;
+use crate::fault::Wrong;
 use crate::office::{Answer, Question, ask};
 use crate::orders::unexpected;
 use crate::out::Out;
@@ -20,10 +22,10 @@ pub(crate) async fn run(what: Flows, out: Out) -> Result<ExitCode, BoxError> {
                 problems.extend(parse(file)?.err().unwrap_or_default());
             }
             out.show(&serde_json::json!({ "problems": problems }), |_| {
-                if problems.is_empty() {
-                    format!("{} flows are sound", files.len())
-                } else {
-                    problems.join("\n")
+                match (problems.as_slice(), files.len()) {
+                    ([], 1) => "the flow is sound".to_owned(),
+                    ([], count) => format!("{count} flows are sound"),
+                    (problems, _) => problems.join("\n"),
                 }
             })?;
             Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(WRONG) })
@@ -32,8 +34,7 @@ pub(crate) async fn run(what: Flows, out: Out) -> Result<ExitCode, BoxError> {
             let flow = match parse(&file)? {
                 Ok(flow) => flow,
                 Err(problems) => {
-                    out.line(&problems.join("\n"))?;
-                    return Ok(ExitCode::from(WRONG));
+                    return check::refuse(&problems, out);
                 }
             };
             let order = match order {
@@ -53,8 +54,9 @@ pub(crate) async fn run(what: Flows, out: Out) -> Result<ExitCode, BoxError> {
 }
 
 fn parse(file: &Path) -> Result<Result<Flow, Vec<String>>, BoxError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Wrong(format!("{} cannot be read ({error}); flows lie in `flows`", file.display()))
+    })?;
     let flow = Flow::parse(&file.display().to_string(), &text);
     Ok(flow.map_err(|problems| problems.iter().map(ToString::to_string).collect()))
 }

@@ -18,9 +18,14 @@ pub(crate) fn run(dir: &Path, out: Out) -> Result<ExitCode, BoxError> {
     if let Some((there, _)) = FILES.iter().find(|(name, _)| dir.join(name).exists()) {
         return Err(format!("{} is there already and stays as it is", dir.join(there).display()).into());
     }
-    std::fs::create_dir_all(dir.join("flows"))?;
+    let failed = |path: &Path, error| {
+        format!("{} cannot be written ({error}); name another folder: kontor init DIR", path.display())
+    };
+    let flows = dir.join("flows");
+    std::fs::create_dir_all(&flows).map_err(|error| failed(&flows, error))?;
     for (name, text) in FILES {
-        std::fs::write(dir.join(name), text)?;
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(|error| failed(&path, error))?;
     }
     let written: Vec<String> = FILES.iter().map(|(name, _)| dir.join(name).display().to_string()).collect();
     out.show(&serde_json::json!({ "written": written }), |_| {

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use kontor_flow::remedy::chain;
 
 mod args;
 mod bench;
 mod check;
 mod demo;
 mod failures;
+mod fault;
 mod flows;
 mod house;
 mod http;
@@ -34,12 +34,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = args::Args::parse();
-    match run::run(args).await {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!("{}", chain(error.as_ref()));
-            ExitCode::FAILURE
-        }
+    match args::Args::try_parse() {
+        Ok(args) => run::run(args).await,
+        Err(error) => fault::call(&error),
     }
 }

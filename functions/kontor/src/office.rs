@@ -10,17 +10,18 @@ use kontor_domain::OrderKey;
 use kontor_embedded::Engine;
 use kontor_flow::engine::ReplayDesk;
 use kontor_flow::order::OrderSummary;
-use kontor_flow::ports::{FailureFilter, OrderFilter, OrderIndex, Outgoing, Sender as _};
+use kontor_flow::ports::{Configs, FailureFilter, OrderFilter, OrderIndex, Outgoing, Sender as _};
 use kontor_flow::remedy::{BoxError, chain};
 use kontor_flow::{
-    Address, Decision, Event, EventRecord, Failure, FailureClass, FailureId, FailureState, Happened, Message,
-    Order, OrderStatus, Queue, StepName, TimelineEntry,
+    Address, Course, Decision, Event, EventRecord, Failure, FailureClass, FailureId, FailureState, Flow,
+    Happened, Message, Order, OrderStatus, Queue, Step, StepName, TimelineEntry,
 };
 use kontor_runtime::clock;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 
+use crate::fault::Wrong;
 use crate::house::open_engine;
 use crate::up::stopped;
 
@@ -59,6 +60,8 @@ pub(crate) enum Answer {
     Failures(Vec<Failure>),
     /// One failure, as it is now; none if there is none.
     Failure(Option<Box<Failure>>),
+    /// What is wrong with the question.
+    Wrong(String),
     /// Why there is no answer.
     Error(String),
 }
@@ -76,7 +79,15 @@ pub(crate) async fn ask(data: &Path, question: Question) -> Result<Answer, BoxEr
             format!("there is no Kontor in {}; `kontor up --data DIR` makes one", data.display()).into()
         );
     };
-    if let Answer::Error(why) = answer { Err(why.into()) } else { Ok(answer) }
+    match answer {
+        Answer::Wrong(why) => Err(Wrong(why).into()),
+        Answer::Error(why) => Err(why.into()),
+        answer @ (Answer::Orders(_)
+        | Answer::Order(_)
+        | Answer::Decided
+        | Answer::Failures(_)
+        | Answer::Failure(_)) => Ok(answer),
+    }
 }
 
 /// Opens the socket. A socket that a dead process left behind is replaced.
@@ -108,7 +119,10 @@ async fn answer(State(engine): State<Arc<Engine>>, Json(question): Json<Question
 }
 
 async fn reply(engine: &Engine, question: Question) -> Answer {
-    work(engine, question).await.unwrap_or_else(|error| Answer::Error(chain(error.as_ref())))
+    work(engine, question).await.unwrap_or_else(|error| match error.downcast_ref::<Wrong>() {
+        Some(Wrong(why)) => Answer::Wrong(why.clone()),
+        None => Answer::Error(chain(error.as_ref())),
+    })
 }
 
 async fn work(engine: &Engine, question: Question) -> Result<Answer, BoxError> {
@@ -148,10 +162,42 @@ async fn work(engine: &Engine, question: Question) -> Result<Answer, BoxError> {
 async fn decide(engine: &Engine, key: OrderKey, step: StepName, decision: Decision) -> Result<(), BoxError> {
     let order = kontor_flow::ports::OrderReader::load(engine, &key).await?;
     let order = order.ok_or_else(|| format!("there is no order {key}"))?;
-    if !order.steps.keys().any(|known| known.step == step) {
-        return Err(format!("the flow {} of order {key} has no step {step}", order.flow).into());
+    let name = order.flow.to_string();
+    let text = Configs::flow(engine, &order.flow).await?;
+    let text = text.ok_or_else(|| format!("the flow {name} of order {key} is not in the store"))?;
+    let flow = Flow::parse(&name, &text)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    if let Some(why) = idle(&order, &flow, &step) {
+        return Err(Wrong(why).into());
     }
     let event = EventRecord { as_of: clock::now(), event: Event::Decided { step, decision } };
     let body = Message::Happened(Happened { order: key, events: vec![event] }).encode()?;
     Ok(engine.send(Address::Live(Queue::Events), vec![Outgoing::now(body)]).await?)
+}
+
+/// Why a decision on `step` would change nothing, if so.
+fn idle(order: &Order, flow: &Flow, step: &StepName) -> Option<String> {
+    let decidable = |step: &&Step| step.wait_for.as_ref().is_some_and(|condition| condition.uses("approved"));
+    let names: Vec<&str> = flow.steps.iter().filter(decidable).map(|step| step.name.as_str()).collect();
+    if !names.contains(&step.as_str()) {
+        let which = match names.as_slice() {
+            [] => "no step of it does".to_owned(),
+            names => format!("of its steps, these do: {}", names.join(", ")),
+        };
+        let what = match flow.steps.iter().any(|known| known.name == *step) {
+            true => "does not wait for approval",
+            false => "is not there",
+        };
+        return Some(format!("step {step} of the flow {} {what}; {which}", flow.id.name));
+    }
+    if let Course::Cancelling { because, .. } = &order.course {
+        return Some(format!("order {} is cancelled already: {because}", order.key));
+    }
+    let mut states = order.steps.iter().filter(|(key, _)| key.step == *step).map(|(_, state)| state);
+    let settled = states.find(|state| state.is_settled())?;
+    Some(format!(
+        "there is nothing left to decide: step {step} of order {} {}",
+        order.key,
+        settled.sentence()
+    ))
 }

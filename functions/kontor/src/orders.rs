@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use kontor_domain::OrderKey;
 use kontor_flow::order::{Cause, OrderSummary};
 use kontor_flow::remedy::BoxError;
-use kontor_flow::{Order, OrderStatus, StepName, TimelineEntry};
+use kontor_flow::{Order, StepName, TimelineEntry};
 
 use crate::args::Orders;
 use crate::office::{Answer, Question, ask};
@@ -16,10 +16,7 @@ use crate::out::{Out, table};
 pub(crate) async fn run(data: &Path, what: Orders, out: Out) -> Result<ExitCode, BoxError> {
     match what {
         Orders::List { status, shop, limit } => {
-            let status = status.map(|word| {
-                OrderStatus::named(&word).ok_or_else(|| format!("{word:?} is no status of an order"))
-            });
-            let question = Question::Orders { status: status.transpose()?, shop, limit };
+            let question = Question::Orders { status, shop, limit };
             let Answer::Orders(orders) = ask(data, question).await? else { return Err(unexpected()) };
             out.show(&orders, |orders| list(orders))?;
         }
@@ -31,8 +28,8 @@ pub(crate) async fn run(data: &Path, what: Orders, out: Out) -> Result<ExitCode,
             let order = order.ok_or(missing)?;
             out.show(&*order, |(order, timeline)| show(order, timeline))?;
         }
-        Orders::Approve { key, step, by } => decide(data, key, &step, true, by, out).await?,
-        Orders::Refuse { key, step, by } => decide(data, key, &step, false, by, out).await?,
+        Orders::Approve { key, step, by } => decide(data, key, step, true, by, out).await?,
+        Orders::Refuse { key, step, by } => decide(data, key, step, false, by, out).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -45,12 +42,11 @@ pub(crate) fn unexpected() -> BoxError {
 async fn decide(
     data: &Path,
     key: OrderKey,
-    step: &str,
+    step: StepName,
     approved: bool,
     by: String,
     out: Out,
 ) -> Result<(), BoxError> {
-    let step = StepName::parse(step)?;
     ask(data, Question::Decide { key: key.clone(), step, approved, by }).await?;
     out.show(&serde_json::json!({ "order": key, "approved": approved }), |_| {
         format!("{key}: {}", if approved { "approved" } else { "refused" })

@@ -11,15 +11,12 @@ use kontor_runtime::clock;
 use crate::args::ConfigArgs;
 use crate::check;
 use crate::out::Out;
-use crate::run::WRONG;
 
 pub(crate) async fn run(args: &ConfigArgs, table: &str, by: String, out: Out) -> Result<ExitCode, BoxError> {
-    let texts = check::read(args)?;
-    let problems = check::problems(args, &texts);
-    if !problems.is_empty() {
-        out.line(&problems.join("\n"))?;
-        return Ok(ExitCode::from(WRONG));
-    }
+    let texts = match check::read(args)?.check() {
+        Ok((texts, _)) => texts,
+        Err(problems) => return check::refuse(&problems, out),
+    };
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let store = Store::new(aws_sdk_dynamodb::Client::new(&aws), TableName(table.to_owned()));
     let current = store.current().await?;

@@ -7,19 +7,24 @@ use kontor_runtime::signals;
 
 use crate::args::{Args, Command};
 use crate::out::Out;
-use crate::{bench, check, demo, failures, flows, init, load, orders, push, sandbox, up};
+use crate::{bench, check, demo, failures, fault, flows, init, load, orders, push, sandbox, up};
 
 /// What was asked for is wrong: the call, or the configuration it names.
 pub(crate) const WRONG: u8 = 2;
 
-pub(crate) async fn run(args: Args) -> Result<ExitCode, BoxError> {
+/// Does what was asked for, or tells why not.
+pub(crate) async fn run(args: Args) -> ExitCode {
     let out = Out { json: args.json };
+    command(args, out).await.unwrap_or_else(|error| fault::told(&error, out))
+}
+
+async fn command(args: Args, out: Out) -> Result<ExitCode, BoxError> {
     let quiet = !matches!(args.command, Command::Up { .. } | Command::Sandbox { .. });
     signals::for_people(if quiet { "error" } else { "info" })?;
     signals::name_panics_by_place();
     match args.command {
         Command::Init { dir } => init::run(&dir, out),
-        Command::Check { config } => check::run(&config, out),
+        Command::Check { config } => check::run(&config, out).await,
         Command::Up { config, data, listen, width } => up::run(&config, data, listen, width, out).await,
         Command::Demo { stay } => demo::run(stay, out).await,
         Command::Sandbox { system } => sandbox::run(system, out).await,

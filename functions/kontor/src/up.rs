@@ -15,7 +15,6 @@ use crate::args::ConfigArgs;
 use crate::check;
 use crate::house::{House, Plan, url};
 use crate::out::Out;
-use crate::run::WRONG;
 
 pub(crate) async fn run(
     args: &ConfigArgs,
@@ -24,13 +23,17 @@ pub(crate) async fn run(
     width: u16,
     out: Out,
 ) -> Result<ExitCode, BoxError> {
-    let texts = check::read(args)?;
-    let problems = check::problems(args, &texts);
-    if !problems.is_empty() {
-        out.line(&problems.join("\n"))?;
-        return Ok(ExitCode::from(WRONG));
+    let (texts, config) = match check::read(args)?.check() {
+        Ok(checked) => checked,
+        Err(problems) => return check::refuse(&problems, out),
+    };
+    let missing = check::missing_secrets(&texts, &config, true).await;
+    if !missing.is_empty() {
+        return check::refuse(&missing, out);
     }
-    std::fs::create_dir_all(&data)?;
+    std::fs::create_dir_all(&data).map_err(|error| {
+        format!("the folder {} cannot be made ({error}); name another with --data", data.display())
+    })?;
     let plan = Plan {
         yaml: texts.yaml,
         flows: texts.flows,
@@ -39,9 +42,9 @@ pub(crate) async fn run(
         width: usize::from(width),
     };
     let house = House::open(plan).await?;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| format!("{listen} cannot be listened on: {error}"))?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        format!("{listen} cannot be listened on ({error}); give another address with --listen")
+    })?;
     let address = url(&listener)?;
     let ready = serde_json::json!({ "ready": address });
     if out.json {

@@ -11,11 +11,6 @@ use crate::secrets::SecretRef;
 mod checks;
 mod places;
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that meets something else than it expects is to fail"
-)]
 mod tests;
 
 /// The configuration of one Kontor.

@@ -14,7 +14,6 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use crate::config::MailConfig;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that meets something else than it expects is to fail")]
 mod tests;
 
 /// The templates, by `<name>.<language>`; the first line is the subject.

@@ -61,8 +61,9 @@ impl Vault for LocalVault {
         match reference {
             SecretRef::Env(name) => crate::settings::secret_variable(name),
             SecretRef::File(path) => {
-                let text = std::fs::read_to_string(Path::new(path))
-                    .map_err(|error| format!("the file {path} cannot be read ({error}): put the secret there"))?;
+                let text = std::fs::read_to_string(Path::new(path)).map_err(|error| {
+                    format!("the file {path} cannot be read ({error}): put the secret there")
+                })?;
                 match text.trim_end_matches(['\r', '\n']) {
                     "" => Err(format!("the file {path} is empty: put the secret there").into()),
                     value => Ok(SecretString::from(value.to_owned())),
@@ -282,7 +283,6 @@ impl FlowBook for Library {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that meets something else than it expects is to fail")]
 mod tests {
     use super::*;
 
@@ -326,10 +326,7 @@ mail: { from: a@shop.example, signature: Kaffeehaus }
     #[test]
     fn a_flow_bears_the_name_of_its_file() {
         let found = problems(&YAML.replace("flow: standard", "flow: mine"), &[("mine", FLOW)]);
-        assert_eq!(
-            found,
-            ["flows/mine.yaml: the flow in it is named standard; name file and flow alike"]
-        );
+        assert_eq!(found, ["flows/mine.yaml: the flow in it is named standard; name file and flow alike"]);
     }
 
     #[test]
@@ -337,7 +334,9 @@ mail: { from: a@shop.example, signature: Kaffeehaus }
         let found = problems(&YAML.replace("mail:", "# mail:"), &[("standard", FLOW)]);
         assert_eq!(
             found,
-            ["kontor.yaml:5:11: shops[0].flow: the flow standard of shop kaffee sends mails, but there is no mail section"]
+            [
+                "kontor.yaml:5:11: shops[0].flow: the flow standard of shop kaffee sends mails, but there is no mail section"
+            ]
         );
     }
 
@@ -348,9 +347,11 @@ mail: { from: a@shop.example, signature: Kaffeehaus }
         std::fs::write(dir.path().join("empty"), "\n").unwrap();
         std::fs::write(dir.path().join("good"), "value\n").unwrap();
         assert!(LocalVault.open(&file("good")).await.is_ok());
-        assert!(LocalVault.open(&file("empty")).await.unwrap_err().to_string().ends_with("put the secret there"));
+        assert!(
+            LocalVault.open(&file("empty")).await.unwrap_err().to_string().ends_with("put the secret there")
+        );
         assert!(LocalVault.open(&file("nowhere")).await.is_err());
         let unset = LocalVault.open(&SecretRef::Env("KONTOR_TEST_UNSET".to_owned())).await.unwrap_err();
-        assert_eq!(unset.to_string(), "it is not set: export KONTOR_TEST_UNSET=…");
+        assert_eq!(unset.to_string(), "KONTOR_TEST_UNSET is not set: export KONTOR_TEST_UNSET=…");
     }
 }

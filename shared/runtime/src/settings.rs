@@ -56,7 +56,7 @@ pub fn required(name: &str) -> Result<String, MissingVariable> {
 
 /// The value of a secret that is kept in the environment.
 pub(crate) fn secret_variable(name: &str) -> Result<SecretString, BoxError> {
-    variable(name).map(SecretString::from).ok_or_else(|| format!("it is not set: export {name}=…").into())
+    variable(name).map(SecretString::from).ok_or_else(|| format!("{name} is not set: export {name}=…").into())
 }
 
 /// What a deployed function works with: the single list that functions and template are checked by.

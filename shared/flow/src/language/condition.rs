@@ -67,6 +67,12 @@ impl Condition {
         &self.text
     }
 
+    /// Whether it depends on this variable, as in `approved`.
+    #[must_use]
+    pub fn uses(&self, variable: &str) -> bool {
+        self.expr.references().has_variable(variable)
+    }
+
     /// Whether it holds.
     ///
     /// # Errors
