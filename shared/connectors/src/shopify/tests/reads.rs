@@ -337,10 +337,10 @@ fn emptied(change: impl Fn(&mut Value)) -> OrderLife {
 }
 
 fn life(happened: &[Happened]) -> OrderLife {
-    let mut lives = happened[0].events.iter().filter_map(|record| match &record.event {
-        Event::Life(life) => Some(*life),
-        _ => None,
-    });
+    let mut lives = happened[0]
+        .events
+        .iter()
+        .filter_map(|record| if let Event::Life(life) = &record.event { Some(*life) } else { None });
     lives.next().unwrap()
 }
 
@@ -361,8 +361,8 @@ fn what_was_refunded_in_full_is_not_shipped() {
         OrderLife::Cancelled,
         "the money is back, the pieces are not taken off"
     );
-    let part = changed("paid-discounts", |order| order["line_items"][0]["current_quantity"] = json!(0));
-    assert!(part.is_err() || life(&part.unwrap()) == OrderLife::Open, "a part is left");
+    let part = changed("refunded-part", |_| {});
+    assert_eq!(life(&part.unwrap()), OrderLife::Open, "a part is left");
 }
 
 #[test]
@@ -393,9 +393,8 @@ fn paid_of_reduced(status: &str, outstanding: &str) -> (Option<String>, bool) {
         (order["financial_status"], order["total_outstanding"]) = (json!(status), json!(outstanding));
     });
     let read = read.unwrap();
-    let amount = read[0].events.iter().find_map(|record| match &record.event {
-        Event::Paid(payment) => Some(payment.amount.to_string()),
-        _ => None,
+    let amount = read[0].events.iter().find_map(|record| {
+        if let Event::Paid(payment) = &record.event { Some(payment.amount.to_string()) } else { None }
     });
     let mut facts = Facts::default();
     for record in read[0].events.clone() {
