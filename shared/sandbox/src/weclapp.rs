@@ -68,8 +68,8 @@ impl SeedArticle {
     /// What every tenant of the stand-in has.
     fn usual() -> Vec<Self> {
         let mut all: Vec<Self> =
-            ["TASSE-01", "SHIRT-M", "EBOOK-01", "KANNE-02", "FEE", "DISCOUNT"].map(Self::sold).into();
-        all.extend(["BOHNE-1KG", "FILTER-100"].map(|number| Self::with_tax(number, 7)));
+            ["TASSE-01", "SHIRT-M", "FILTER-100", "KANNE-02", "FEE", "DISCOUNT"].map(Self::sold).into();
+        all.extend(["BOHNE-1KG", "EBOOK-01"].map(|number| Self::with_tax(number, 7)));
         all.extend(["ROUNDING", "GIFTCARD"].map(|number| Self::with_tax(number, 0)));
         all.push(Self { shipping_cost: true, ..Self::sold("SHIPPING") });
         all
