@@ -76,9 +76,8 @@ pub(crate) fn open_engine(data: &Path) -> Result<Engine, BoxError> {
 impl House {
     /// Opens the store, puts the configuration into force, makes the connectors.
     pub(crate) async fn open(plan: Plan) -> Result<Self, BoxError> {
-        let config = Config::parse("kontor.yaml", &plan.yaml).map_err(|problems| {
-            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        })?;
+        let config = Config::parse("kontor.yaml", &plan.yaml)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let settling = Duration::from_secs(config.erp.settle_seconds.into());
         let options = Options { settling, ..Options::default() };
         let engine = Engine::open_with(&plan.data, Arc::new(clock::now), options)?;

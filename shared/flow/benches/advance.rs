@@ -1,5 +1,5 @@
 //! What one event costs: apply and plan, without store and queue. The budget is 20 µs.
-#![expect(clippy::unwrap_used, missing_docs, reason = "a bench")]
+#![expect(clippy::unwrap_used, reason = "a bench")]
 
 use std::hint::black_box;
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use kontor_domain::OrderKey;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::Action;
 
@@ -92,6 +93,13 @@ impl fmt::Display for FlowRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.name, self.version)
     }
+}
+
+/// Names a flow's text: the version is the start of its hash.
+#[must_use]
+pub fn flow_ref(name: FlowName, yaml: &str) -> FlowRef {
+    let version = hex::encode(Sha256::digest(yaml)).chars().take(12).collect();
+    FlowRef { name, version }
 }
 
 /// A step of an order, or a step for one of its items (`for_each`). Written `<step>` or `<step>/<item>`.

@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use kontor_domain::{OrderKey, ShopId};
 use serde::{Deserialize, Serialize};
 
+pub use crate::command::flow_ref;
 use crate::order::OrderSummary;
 use crate::remedy::BoxError;
 use crate::{
     Address, CallError, Command, CommandId, Envelope, Failure, FailureClass, FailureId, FailureState, Finish,
-    Flow, FlowName, FlowRef, Happened, Hint, Order, OrderStatus, TimelineEntry,
+    Flow, FlowRef, Happened, Hint, Order, OrderStatus, TimelineEntry,
 };
 
 /// Why the store or a queue did not do as told.
@@ -393,12 +394,4 @@ pub trait Connectors: Send + Sync {
     fn for_command(&self, command: &Command) -> Option<Arc<dyn Connector>>;
     /// The connector that looks up `hint`.
     fn for_hint(&self, hint: &Hint) -> Option<Arc<dyn Connector>>;
-}
-
-/// Names a flow's text: the version is the start of its hash.
-#[must_use]
-pub fn flow_ref(name: FlowName, yaml: &str) -> FlowRef {
-    use sha2::{Digest, Sha256};
-    let version = hex::encode(Sha256::digest(yaml)).chars().take(12).collect();
-    FlowRef { name, version }
 }

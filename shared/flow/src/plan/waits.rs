@@ -7,6 +7,11 @@ use crate::{Command, Decision, Step, StepKey};
 /// What a step waits for while the shop holds the order back.
 const HELD_BY_SHOP: &str = "the shop, which holds the order back";
 
+/// Whether a gate waits for what it is there for, or for the shop to let the order go on.
+fn awaited(step: &Step, on: &str) -> bool {
+    on == HELD_BY_SHOP || step.wait_for.as_ref().is_some_and(|condition| on == condition.text())
+}
+
 impl Planner<'_> {
     /// The state of a step that waits for its condition; `None` once that holds.
     pub(super) fn gate(&mut self, step: &Step, key: &StepKey) -> Option<StepState> {
@@ -38,16 +43,20 @@ impl Planner<'_> {
     /// The shop holds the order back (a failed payment, a review): the wait goes on, and so does the patience with it.
     pub(super) fn held_by_shop(&mut self, step: &Step, key: &StepKey) -> StepState {
         let since = match self.order.steps.get(key) {
-            Some(StepState::Waiting { since, .. }) if step.wait_for.is_some() => *since,
-            _ => self.now,
+            Some(StepState::Waiting { on, since, .. }) if awaited(step, on) => *since,
+            Some(
+                StepState::Waiting { .. }
+                | StepState::Requested { .. }
+                | StepState::Done { .. }
+                | StepState::Skipped { .. }
+                | StepState::Failed { .. },
+            )
+            | None => self.now,
         };
         if let Some(patience) = step.give_up_after {
             self.due.push(later(since, patience));
         }
-        match self.waiting(key, HELD_BY_SHOP.to_owned()) {
-            StepState::Waiting { on, reminded, .. } => StepState::Waiting { on, since, reminded },
-            state => state,
-        }
+        StepState::Waiting { on: HELD_BY_SHOP.to_owned(), since, reminded: None }
     }
 
     pub(super) fn condition(
@@ -115,8 +124,8 @@ impl Planner<'_> {
         let too_long = self.flow.steps.iter().find(|step| {
             let key = StepKey::whole(step.name.clone());
             match (self.steps.get(&key), step.give_up_after, &step.wait_for) {
-                (Some(StepState::Waiting { on, since, .. }), Some(patience), Some(condition)) => {
-                    (on == condition.text() || on == HELD_BY_SHOP) && later(*since, patience) <= self.now
+                (Some(StepState::Waiting { on, since, .. }), Some(patience), Some(_)) => {
+                    awaited(step, on) && later(*since, patience) <= self.now
                 }
                 _ => false,
             }

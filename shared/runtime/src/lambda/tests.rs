@@ -183,7 +183,7 @@ async fn a_slow_record_is_cut_off_and_holds_up_no_other() {
     let end = ahead(clock::now(), RESERVE + Duration::from_millis(300));
     let response = batch.settle(event("kontor-erp", &bodies), end).await.unwrap();
     assert_eq!(ids(&response), ["1"]);
-    assert_eq!(tray.delayed.lock().unwrap().len(), 1, "it comes again");
+    assert_eq!(tray.delayed.lock().unwrap().len(), 0, "it comes again by itself, and counts as a crash");
     assert!(clock::now() < end, "the reserve is left");
 }
 
@@ -194,7 +194,9 @@ fn no_record_takes_longer_than_its_lease_allows() {
     assert_eq!(at(900), Some(crate::batch::LIMIT));
     assert_eq!(at(60), Some(Duration::from_secs(58)));
     assert_eq!(at(1), None);
-    assert!(crate::batch::LIMIT < crate::batch::LEASE && crate::batch::LEASE < crate::batch::VISIBILITY);
+    let skew = Duration::from_secs(300);
+    assert!(crate::batch::LIMIT < crate::batch::VISIBILITY);
+    assert!(crate::batch::LIMIT + skew < crate::batch::LEASE, "clocks may be five minutes apart");
 }
 
 #[tokio::test]
