@@ -80,7 +80,7 @@ async fn killed_three_times_in_a_burst_of_500_orders() {
     }
     let (taken, lost) = send_all(&house.client, &house.url, &waiting).await;
     assert!(lost.is_empty() && taken.len() == waiting.len(), "{} deliveries were not taken", lost.len());
-    house.wait("completed", 500, Duration::from_secs(120)).await;
+    house.wait("completed", 500, Duration::from_secs(240)).await;
     exactly_one_of_each(&stands.erp.report(), 1..=500);
 }
 
@@ -96,7 +96,7 @@ async fn the_erp_is_away_for_thirty_seconds() {
         send_all(&house.client, &house.url, second).await.1.is_empty(),
         "orders are taken while the ERP is away"
     );
-    house.wait("completed", 200, Duration::from_secs(180)).await;
+    house.wait("completed", 200, Duration::from_secs(240)).await;
     exactly_one_of_each(&stands.erp.report(), 1..=200);
     assert_eq!(house.ask(&["failures", "list", "--state", "all"]).as_array().unwrap().len(), 0);
 }
@@ -112,7 +112,7 @@ async fn the_erp_does_the_work_and_never_answers() {
     });
     let parcels = burst(1, 200, &stands);
     assert!(send_all(&house.client, &house.url, &parcels).await.1.is_empty());
-    house.wait("completed", 200, Duration::from_secs(180)).await;
+    house.wait("completed", 200, Duration::from_secs(240)).await;
     let report = stands.erp.report();
     assert!(report.faults > 50, "only {} answers were lost", report.faults);
     exactly_one_of_each(&report, 1..=200);
@@ -126,7 +126,7 @@ async fn the_same_delivery_fifty_times_at_once() {
     stands.place(&parcel);
     let (taken, lost) = send_all(&house.client, &house.url, &vec![parcel; 50]).await;
     assert_eq!((taken.len(), lost.len()), (50, 0));
-    house.wait("completed", 1, Duration::from_secs(60)).await;
+    house.wait("completed", 1, Duration::from_secs(240)).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let report = stands.erp.report();
     exactly_one_of_each(&report, 1..=1);

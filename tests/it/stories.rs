@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::house::{House, SECRET, Stands};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(180);
 
 async fn settled(stands: &Stands, house: &House, parcel: &Parcel, status: &str) {
     stands.place(parcel);

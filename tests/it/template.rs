@@ -275,7 +275,9 @@ fn rights(function: &Function, name: &str) -> BTreeSet<Right> {
         Trigger::DeadLetters => {
             Queue::ALL.iter().for_each(|queue| grant(&own, &queue_arn(*queue, true), &[]))
         }
-        Trigger::Http(_) | Trigger::Schedule => {}
+        // An order found to stand still is told as a failure of the events queue.
+        Trigger::Schedule => grant(&["sqs:SendMessage"], &queue_arn(Queue::Events, true), &[]),
+        Trigger::Http(_) => {}
     }
     if function.secrets {
         grant(&["secretsmanager:GetSecretValue"], &arn("secret:${SecretPrefix}*", "secretsmanager"), &[]);

@@ -72,8 +72,7 @@ async fn what_fits_into_no_item_is_refused_and_nothing_of_it_is_written() {
     assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
     assert_eq!(store.load(&order.key).await.unwrap(), None);
     let mut failure = kontor_testkit::failures::failure(1, FailureClass::Refused);
-    failure.message =
-        kontor_testkit::order::large("laden/riese", 20_000).facts.placed.map(|p| format!("{p:?}")).unwrap();
+    failure.message = serde_json::to_string(&order.facts.placed).unwrap();
     let refused = kontor_flow::ports::Failures::store(&store, &failure).await;
     assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
 }
