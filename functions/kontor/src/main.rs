@@ -28,10 +28,6 @@ mod story;
 mod up;
 mod world;
 
-/// A fifth of the time went into the system's allocator, which many threads share badly.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     match args::Args::try_parse() {
