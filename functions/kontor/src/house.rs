@@ -86,8 +86,7 @@ impl House {
         let book = library.book(clock::now()).await?;
         let mailer = mailer(&book, &plan.data)?;
         let options = ClientOptions { idle_connections: plan.width, ..ClientOptions::default() };
-        let registry =
-            Registry::build(Arc::clone(&book.config), &book.secrets, Scope::Everything, mailer, options)?;
+        let registry = Registry::build(&book.config, &book.secrets, Scope::Everything, mailer, options)?;
         Ok(Self { engine, book, library, registry: Arc::new(registry), data: plan.data, width: plan.width })
     }
 

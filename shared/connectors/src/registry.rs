@@ -65,7 +65,6 @@ impl Gate {
 
 /// All connectors of a configuration.
 pub struct Registry {
-    config: Arc<Config>,
     shops: BTreeMap<ShopId, Arc<dyn Connector>>,
     erp: Option<Arc<dyn Connector>>,
     mail: Option<Arc<dyn Connector>>,
@@ -77,7 +76,7 @@ impl Registry {
     /// # Errors
     /// [`RegistryError`] if a secret was not resolved or no HTTP client can be made.
     pub fn build(
-        config: Arc<Config>,
+        config: &Config,
         secrets: &SecretBook,
         scope: Scope,
         mailer: Option<Arc<dyn Mailer>>,
@@ -104,7 +103,7 @@ impl Registry {
             }
             _ => None,
         };
-        Ok(Self { config, shops, erp, mail })
+        Ok(Self { shops, erp, mail })
     }
 }
 
@@ -123,12 +122,6 @@ impl Connectors for Registry {
             System::Weclapp => self.erp.clone(),
             System::Woocommerce | System::Shopify | System::Mail => None,
         }
-    }
-}
-
-impl Intake for Registry {
-    fn read(&self, envelope: &Envelope) -> Result<Vec<Happened>, ReadError> {
-        read(&self.config, envelope)
     }
 }
 

@@ -90,17 +90,18 @@ impl EventDesk {
                 .map_err(|_| DeskError::Panicked { order: key.clone() })?;
             if !news && !plan.changes(&order) {
                 if resend {
-                    self.tell_if_held(OrderStatus::Incomplete, &order).await?;
+                    self.tell_if_held(&order).await?;
                     self.send(under_way(&order.steps)).await?;
                 }
                 return Ok(());
             }
-            let before_status = before.status;
+            let tell = resend || before.status != OrderStatus::Held;
             let (order, commands, entry) = carry_out(before, order, plan, events, cause, now);
             match self.writer.store(&order, &entry).await {
                 Ok(()) => {
-                    let told_before = if resend { OrderStatus::Incomplete } else { before_status };
-                    self.tell_if_held(told_before, &order).await?;
+                    if tell {
+                        self.tell_if_held(&order).await?;
+                    }
                     let commands = if resend { under_way(&order.steps) } else { commands };
                     return self.send(commands).await;
                 }
@@ -113,8 +114,8 @@ impl EventDesk {
 
     /// An order that has come to a stand is kept as a failure too, so that somebody is told. Its message has no events: a
     /// replay plans the order anew.
-    async fn tell_if_held(&self, before: OrderStatus, order: &Order) -> Result<(), DeskError> {
-        let Some(why) = order.held.as_ref().filter(|_| before != OrderStatus::Held) else { return Ok(()) };
+    async fn tell_if_held(&self, order: &Order) -> Result<(), DeskError> {
+        let Some(why) = &order.held else { return Ok(()) };
         tracing::error!(order = %order.key, cause = %why, "order is held");
         let body = Message::Happened(Happened { order: order.key.clone(), events: Vec::new() }).encode()?;
         let (cause, key) = (format!("the order is held: {why}"), order.key.clone());

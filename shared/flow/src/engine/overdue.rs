@@ -49,22 +49,18 @@ impl OverdueDesk {
             let mut due = self.index.due(now, wanted).await?;
             let found = due.len();
             due.retain(|key| !failed.contains(key));
-            let mut moved = 0;
             for key in due {
                 if time_is_up() {
                     return Ok(report);
                 }
                 report.orders += 1;
-                match self.desk.advance(&key, &[], &Cause::Due, false, now).await {
-                    Ok(()) => moved += 1,
-                    Err(error) => {
-                        report.failed += 1;
-                        failed.insert(key.clone());
-                        tracing::error!(order = %key, cause = %chain(&error), "due order cannot be planned");
-                    }
+                if let Err(error) = self.desk.advance(&key, &[], &Cause::Due, false, now).await {
+                    report.failed += 1;
+                    tracing::error!(order = %key, cause = %chain(&error), "due order cannot be planned");
+                    failed.insert(key);
                 }
             }
-            if found < wanted || moved + report.failed == 0 {
+            if found < wanted {
                 return Ok(report);
             }
         }

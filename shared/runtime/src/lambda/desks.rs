@@ -77,8 +77,8 @@ impl CommandShop {
     }
 
     fn connectors(&self, book: &Book) -> Result<Registry, RegistryError> {
-        let (config, scope) = (Arc::clone(&book.config), Scope::Work(self.queue));
-        Registry::build(config, &book.secrets, scope, self.mailer.clone(), ClientOptions::default())
+        let scope = Scope::Work(self.queue);
+        Registry::build(&book.config, &book.secrets, scope, self.mailer.clone(), ClientOptions::default())
     }
 }
 
