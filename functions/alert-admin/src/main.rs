@@ -4,7 +4,7 @@ use kontor_runtime::lambda::{self, AlertShop, Deployed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let house = Deployed::open("alert-admin").await?;
+    let house = Deployed::open("alert-admin")?;
     let shop = AlertShop::new(&house, house.topic()?);
     lambda::batch(house, shop).await
 }

@@ -7,7 +7,7 @@ use kontor_runtime::lambda::{self, Deployed, EventShop, NoSecrets, OverdueShop};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let house = Deployed::open("sync-overdue").await?;
+    let house = Deployed::open("sync-overdue")?;
     let library = house.library(Scope::Nothing, Arc::new(NoSecrets)).await;
     let shop = OverdueShop::new(&house, EventShop::new(&house, library));
     lambda::schedule(house, shop).await

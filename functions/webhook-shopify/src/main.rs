@@ -5,5 +5,5 @@ use kontor_runtime::lambda::{self, Deployed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda::webhook(Deployed::open("webhook-shopify").await?, ShopKind::Shopify).await
+    lambda::webhook(Deployed::open("webhook-shopify")?, ShopKind::Shopify).await
 }

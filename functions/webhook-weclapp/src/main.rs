@@ -4,5 +4,5 @@ use kontor_runtime::lambda::{self, Deployed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda::hints(Deployed::open("webhook-weclapp").await?).await
+    lambda::hints(Deployed::open("webhook-weclapp")?).await
 }

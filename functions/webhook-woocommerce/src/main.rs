@@ -5,5 +5,5 @@ use kontor_runtime::lambda::{self, Deployed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda::webhook(Deployed::open("webhook-woocommerce").await?, ShopKind::Woocommerce).await
+    lambda::webhook(Deployed::open("webhook-woocommerce")?, ShopKind::Woocommerce).await
 }

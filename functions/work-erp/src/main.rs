@@ -6,7 +6,7 @@ use kontor_runtime::lambda::{self, CommandShop, Deployed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let house = Deployed::open("work-erp").await?;
+    let house = Deployed::open("work-erp")?;
     let library = house.library(Scope::Work(Queue::Erp), house.vault()?).await;
     let shop = CommandShop::new(&house, library, Queue::Erp);
     lambda::batch(house, shop).await

@@ -6,7 +6,7 @@ use kontor_runtime::lambda::{self, CommandShop, Deployed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let house = Deployed::open("work-shops").await?;
+    let house = Deployed::open("work-shops")?;
     let library = house.library(Scope::Work(Queue::Shops), house.vault()?).await;
     let shop = CommandShop::new(&house, library, Queue::Shops);
     lambda::batch(house, shop).await

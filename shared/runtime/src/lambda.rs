@@ -1,5 +1,6 @@
 //! What deployed functions are wired of: the process, its settings, its AWS clients, and the loop that takes invocations.
 
+mod aws;
 mod batch;
 mod desks;
 mod http;
@@ -7,12 +8,11 @@ mod schedule;
 mod vault;
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use kontor_aws::mail::SesMailer;
 use kontor_aws::{QueueUrls, Queues, Store, TableName, Topic};
@@ -48,6 +48,8 @@ pub struct Deployed {
     aws: SdkConfig,
     table: TableName,
     urls: QueueUrls,
+    store: OnceLock<Arc<Store>>,
+    queues: OnceLock<Arc<Queues>>,
 }
 
 impl Deployed {
@@ -55,17 +57,17 @@ impl Deployed {
     ///
     /// # Errors
     /// If a variable is not set, or the process has a logger already.
-    pub async fn open(name: &'static str) -> Result<Self, BoxError> {
+    pub fn open(name: &'static str) -> Result<Self, BoxError> {
         let signals = Signals::deployed(name)?;
         signals::name_panics_by_place();
-        let opened = Self::read(name, signals).await;
+        let opened = Self::read(name, signals);
         if let Err(error) = &opened {
             tracing::error!(cause = %chain(error.as_ref()), "function cannot start");
         }
         opened
     }
 
-    async fn read(name: &'static str, signals: Signals) -> Result<Self, BoxError> {
+    fn read(name: &'static str, signals: Signals) -> Result<Self, BoxError> {
         let function = Function::named(name).ok_or_else(|| format!("there is no function {name}"))?;
         let table = TableName(settings::required(settings::TABLE)?);
         let mut urls = QueueUrls::default();
@@ -73,25 +75,22 @@ impl Deployed {
             let address = if dead { Address::Dead(queue) } else { Address::Live(queue) };
             urls.0.insert(address, settings::required(settings::queue_variable(queue, dead))?);
         }
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(2))
-            .operation_attempt_timeout(Duration::from_secs(8))
-            .operation_timeout(Duration::from_secs(25))
-            .build();
-        let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
-        Ok(Self { function, signals, aws, table, urls })
+        let (store, queues) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { function, signals, aws: aws::config()?, table, urls, store, queues })
     }
 
     /// The store.
     #[must_use]
     pub fn store(&self) -> Arc<Store> {
-        Arc::new(Store::new(aws_sdk_dynamodb::Client::new(&self.aws), self.table.clone()))
+        let make = || Arc::new(Store::new(aws_sdk_dynamodb::Client::new(&self.aws), self.table.clone()));
+        Arc::clone(self.store.get_or_init(make))
     }
 
     /// The queues this function may use.
     #[must_use]
     pub fn queues(&self) -> Arc<Queues> {
-        Arc::new(Queues::new(aws_sdk_sqs::Client::new(&self.aws), self.urls.clone()))
+        let make = || Arc::new(Queues::new(aws_sdk_sqs::Client::new(&self.aws), self.urls.clone()));
+        Arc::clone(self.queues.get_or_init(make))
     }
 
     /// The topic that calls the admin.
