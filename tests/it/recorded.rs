@@ -60,7 +60,7 @@ async fn desk(dir: &Path) -> Desk {
     secrets.insert(SecretRef::Env("SHOPIFY".to_owned()), SecretString::from(SHOPIFY_SECRET));
     let desk = EventDesk {
         reader: Arc::new(engine.clone()),
-        writer: Arc::new(engine.clone()),
+        outbox: Arc::new(engine.clone()),
         flows: library,
         intake: Arc::new(Reader(Arc::clone(&config))),
         sender: Arc::new(engine.clone()),

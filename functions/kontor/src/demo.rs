@@ -160,7 +160,8 @@ impl Stage {
 
     async fn load(&self, key: &OrderKey) -> Result<Order, BoxError> {
         let order = OrderReader::load(&self.house.engine, key).await?;
-        Ok(order.ok_or_else(|| format!("there is no order {key}"))?)
+        let order = order.ok_or_else(|| format!("there is no order {key}"))?;
+        Ok(std::sync::Arc::unwrap_or_clone(order))
     }
 
     /// The shop places the order and tells about it.

@@ -122,7 +122,7 @@ impl House {
     fn event_desk(&self) -> EventDesk {
         EventDesk {
             reader: Arc::new(self.engine.clone()),
-            writer: Arc::new(self.engine.clone()),
+            outbox: Arc::new(self.engine.clone()),
             flows: Arc::clone(&self.library) as _,
             intake: Arc::new(Reader(Arc::clone(&self.book.config))),
             sender: Arc::new(self.engine.clone()),
@@ -137,6 +137,7 @@ impl House {
         CommandDesk {
             reader: Arc::new(self.engine.clone()),
             leases: Arc::new(self.engine.clone()),
+            outbox: Arc::new(self.engine.clone()),
             connectors: Arc::clone(&self.registry) as _,
             sender: Arc::new(self.engine.clone()),
             lease: LEASE,

@@ -134,7 +134,10 @@ async fn work(engine: &Engine, question: Question) -> Result<Answer, BoxError> {
         Question::Order { key } => {
             let order = kontor_flow::ports::OrderReader::load(engine, &key).await?;
             match order {
-                Some(order) => Answer::Order(Some(Box::new((order, engine.timeline(&key).await?)))),
+                Some(order) => {
+                    let timeline = engine.timeline(&key).await?;
+                    Answer::Order(Some(Box::new((Arc::unwrap_or_clone(order), timeline))))
+                }
                 None => Answer::Order(None),
             }
         }

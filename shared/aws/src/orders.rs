@@ -1,5 +1,6 @@
 //! Orders and their timelines.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,9 +38,9 @@ fn shard(pk: &str) -> u32 {
 
 #[async_trait]
 impl OrderReader for Store {
-    async fn load(&self, key: &OrderKey) -> Result<Option<Order>, StoreError> {
+    async fn load(&self, key: &OrderKey) -> Result<Option<Arc<Order>>, StoreError> {
         let item = self.get("GetItem", &pk(key), STATE).await?;
-        item.map(|item| unpack(&format!("order {key}"), item.get(BODY))).transpose()
+        item.map(|item| unpack(&format!("order {key}"), item.get(BODY)).map(Arc::new)).transpose()
     }
 }
 

@@ -46,7 +46,8 @@ async fn orders() {
 
 #[tokio::test]
 async fn leases() {
-    leases_behave(&store().await).await;
+    let store = store().await;
+    leases_behave(&store, &store).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use kontor_flow::ports::{Claim, Leases, Owner, StoreError};
+use kontor_flow::ports::{Claim, Leases, Owner, ResultOutbox as _, StoreError};
 use kontor_flow::{CommandId, Finish};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -46,19 +46,7 @@ impl Leases for Engine {
         finish: &Finish,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let finish =
-            serde_json::to_vec(finish).map_err(|e| refused(format!("the result of {id}"), place(&e)))?;
-        let (id, owner, now) = (id.to_string(), owner.0.clone(), micros(now));
-        let work = move |db: &Connection| {
-            // Done by the same owner already: its first answer was lost.
-            db.prepare_cached(
-                "UPDATE leases SET state = ?5, finish = ?3, touched_at = ?4
-                 WHERE id = ?1 AND owner = ?2 AND state IN (?5, ?6)",
-            )
-            .and_then(|mut update| update.execute(params![id, owner, finish, now, DONE, HELD]))
-            .map_err(sqlite("complete lease"))
-        };
-        self.inner.writer.write("complete lease", work, |rows| rows.map(|rows| rows > 0)).await
+        self.complete_and_send(id, owner, finish, now, Vec::new()).await
     }
 
     async fn release(&self, id: &CommandId, owner: &Owner, unknown: bool) -> Result<bool, StoreError> {
@@ -72,6 +60,42 @@ impl Leases for Engine {
             .map_err(sqlite("release lease"))
         };
         self.inner.writer.write("release lease", work, |rows| rows.map(|rows| rows > 0)).await
+    }
+}
+
+/// The end of a lease, made ready outside the writing thread.
+pub(crate) struct Completion {
+    id: String,
+    owner: String,
+    finish: Vec<u8>,
+    now: i64,
+}
+
+impl Completion {
+    pub(crate) fn of(
+        id: &CommandId,
+        owner: &Owner,
+        finish: &Finish,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let finish =
+            serde_json::to_vec(finish).map_err(|e| refused(format!("the result of {id}"), place(&e)))?;
+        Ok(Self { id: id.to_string(), owner: owner.0.clone(), finish, now: micros(now) })
+    }
+
+    /// `false` if the owner does not hold the lease any more.
+    pub(crate) fn write(&self, db: &Connection) -> Result<bool, StoreError> {
+        // Done by the same owner already: its first answer was lost.
+        let rows = db
+            .prepare_cached(
+                "UPDATE leases SET state = ?5, finish = ?3, touched_at = ?4
+                 WHERE id = ?1 AND owner = ?2 AND state IN (?5, ?6)",
+            )
+            .and_then(|mut update| {
+                update.execute(params![self.id, self.owner, self.finish, self.now, DONE, HELD])
+            })
+            .map_err(sqlite("complete lease"))?;
+        Ok(rows > 0)
     }
 }
 

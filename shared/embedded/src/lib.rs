@@ -19,6 +19,7 @@ mod leases;
 mod messages;
 mod notices;
 mod orders;
+mod outbox;
 mod readers;
 mod recent;
 mod schema;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kontor_flow::ports::{Delayer, Outgoing, Received, Receiver, Sender, StoreError};
+use kontor_flow::ports::{Delayer, Letter, Outgoing, Received, Receiver, Sender, StoreError};
 use kontor_flow::{Address, FailureClass, Queue};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::errors::{corrupt, place, refused, sqlite};
-use crate::trays::{Content, Stored, Taken, until};
+use crate::trays::{Content, Parcel, Taken, until};
 use crate::writer::Late;
 use crate::{Engine, micros};
 
@@ -25,17 +25,23 @@ impl Sender for Engine {
         if messages.is_empty() {
             return Ok(());
         }
-        let rows = messages.into_iter().map(|m| self.row(to, m)).collect::<Result<Vec<_>, _>>()?;
+        let letters = messages.into_iter().map(|message| Letter { to, message }).collect();
+        let parcels = self.parcels(letters)?;
         let trays = Arc::clone(&self.inner.trays);
         let clock = Arc::clone(&self.inner.clock);
-        let work = move |db: &Connection| insert(db, to, rows).map_err(sqlite("send messages"));
-        let show = move |stored: Result<Vec<Stored>, _>| stored.map(|s| trays.show(to, s, micros(clock())));
+        let work = move |db: &Connection| insert(db, &parcels).map(|()| parcels);
+        let show = move |stored: Result<Vec<Parcel>, _>| stored.map(|s| trays.show(s, micros(clock())));
         self.inner.writer.write("send messages", work, show).await
     }
 }
 
 impl Engine {
-    fn row(&self, to: Address, message: Outgoing) -> Result<(Stored, Option<String>), StoreError> {
+    /// The messages as they are written; refuses what no queue would take.
+    pub(crate) fn parcels(&self, letters: Vec<Letter>) -> Result<Vec<Parcel>, StoreError> {
+        letters.into_iter().map(|letter| self.parcel(letter)).collect()
+    }
+
+    fn parcel(&self, Letter { to, message }: Letter) -> Result<Parcel, StoreError> {
         let Outgoing { body, delay, mut attributes } = message;
         // SQS takes no empty value; reading a word that is not there comes to the same.
         attributes.retain(|_, value| !value.is_empty());
@@ -50,7 +56,7 @@ impl Engine {
         }
         let words = if attributes.is_empty() { None } else { Some(words(&attributes)?) };
         let (id, visible_at) = (self.inner.trays.new_id(), until(self.now(), delay));
-        Ok((Stored { id, visible_at, content: Content { body, attributes } }, words))
+        Ok(Parcel { to, id, visible_at, content: Content { body, attributes }, words })
     }
 }
 
@@ -58,20 +64,22 @@ fn words(attributes: &BTreeMap<String, String>) -> Result<String, StoreError> {
     serde_json::to_string(attributes).map_err(|e| refused("the attributes of a message", place(&e)))
 }
 
-fn insert(
-    db: &Connection,
-    to: Address,
-    rows: Vec<(Stored, Option<String>)>,
-) -> rusqlite::Result<Vec<Stored>> {
-    let address = to.to_string();
-    let mut put = db.prepare_cached(
-        "INSERT INTO messages (id, address, visible_at, receives, strikes, attributes, body)
-         VALUES (?1, ?2, ?3, 0, 0, ?4, ?5)",
-    )?;
-    for (row, words) in &rows {
-        put.execute(params![row.id, address, row.visible_at, words, row.content.body])?;
+/// Writes messages into the table.
+pub(crate) fn insert(db: &Connection, parcels: &[Parcel]) -> Result<(), StoreError> {
+    if parcels.is_empty() {
+        return Ok(());
     }
-    Ok(rows.into_iter().map(|(row, _)| row).collect())
+    let broken = sqlite("send messages");
+    let mut put = db
+        .prepare_cached(
+            "INSERT INTO messages (id, address, visible_at, receives, strikes, attributes, body)
+             VALUES (?1, ?2, ?3, 0, 0, ?4, ?5)",
+        )
+        .map_err(broken)?;
+    for Parcel { to, id, visible_at, content, words } in parcels {
+        put.execute(params![id, to.to_string(), visible_at, words, content.body]).map_err(broken)?;
+    }
+    Ok(())
 }
 
 #[async_trait]

@@ -1,25 +1,27 @@
 //! Orders and their timelines.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kontor_domain::OrderKey;
 use kontor_flow::order::OrderSummary;
-use kontor_flow::ports::{OrderFilter, OrderIndex, OrderReader, OrderWriter, StoreError};
+use kontor_flow::ports::{OrderFilter, OrderIndex, OrderOutbox as _, OrderReader, OrderWriter, StoreError};
 use kontor_flow::{Order, OrderStatus, TimelineEntry};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::errors::{corrupt, place, refused, sqlite};
-use crate::recent::Recent;
 use crate::{Engine, micros};
 
 #[async_trait]
 impl OrderReader for Engine {
-    async fn load(&self, key: &OrderKey) -> Result<Option<Order>, StoreError> {
+    async fn load(&self, key: &OrderKey) -> Result<Option<Arc<Order>>, StoreError> {
         if let Some(order) = self.inner.recent.get(key) {
             return Ok(Some(order));
         }
         let key = key.clone();
-        self.inner.readers.read("load order", move |db| load(db, &key)).await
+        let read = move |db: &Connection| Ok(load(db, &key)?.map(Arc::new));
+        self.inner.readers.read("load order", read).await
     }
 }
 
@@ -35,16 +37,12 @@ fn load(db: &Connection, key: &OrderKey) -> Result<Option<Order>, StoreError> {
 #[async_trait]
 impl OrderWriter for Engine {
     async fn store(&self, order: &Order, entry: &TimelineEntry) -> Result<(), StoreError> {
-        let row = Row::of(order, entry)?;
-        let recent = std::sync::Arc::clone(&self.inner.recent);
-        let (key, copy) = (order.key.clone(), Recent::copy(order, row.body.len()));
-        let settle = move |outcome: Result<(), StoreError>| outcome.inspect(|()| recent.wrote(key, copy));
-        self.inner.writer.write("store order", move |db| row.write(db), settle).await
+        self.store_and_send(Arc::new(order.clone()), entry.clone(), Vec::new()).await
     }
 }
 
 /// An order as it is written, made ready outside the writing thread.
-struct Row {
+pub(crate) struct Row {
     key: String,
     shop: String,
     version: i64,
@@ -56,7 +54,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(order: &Order, entry: &TimelineEntry) -> Result<Self, StoreError> {
+    pub(crate) fn of(order: &Order, entry: &TimelineEntry) -> Result<Self, StoreError> {
         let what = || format!("order {}", order.key);
         let json = |e: serde_json::Error| refused(what(), place(&e));
         if order.version == 0 || entry.version != order.version {
@@ -77,7 +75,12 @@ impl Row {
         })
     }
 
-    fn write(&self, db: &Connection) -> Result<(), StoreError> {
+    /// The length of the order as it is written.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    pub(crate) fn write(&self, db: &Connection) -> Result<(), StoreError> {
         let broken = sqlite("store order");
         let written = if self.version == 1 { self.insert(db) } else { self.update(db) };
         let Some(id) = written.optional().map_err(broken)? else {

@@ -28,19 +28,18 @@ struct Kept {
 }
 
 impl Recent {
-    /// The copy to keep of an order of so many bytes; none if it is too long, or nothing more will come of it.
-    pub(crate) fn copy(order: &Order, bytes: usize) -> Option<Arc<Order>> {
+    /// Whether an order of so many bytes is kept: not if it is too long, or nothing more will come of it.
+    pub(crate) fn keeps(order: &Order, bytes: usize) -> bool {
         let over = matches!(order.status, OrderStatus::Completed | OrderStatus::Cancelled);
-        (!over && bytes <= LONGEST).then(|| Arc::new(order.clone()))
+        !over && bytes <= LONGEST
     }
 
     /// The order, if it is kept.
-    pub(crate) fn get(&self, key: &OrderKey) -> Option<Order> {
-        let order = locked(&self.0).orders.get(key).cloned()?;
-        Some(Arc::unwrap_or_clone(order))
+    pub(crate) fn get(&self, key: &OrderKey) -> Option<Arc<Order>> {
+        locked(&self.0).orders.get(key).cloned()
     }
 
-    /// `key` was written; `order` is the copy to keep. To be called by the writing thread after the commit.
+    /// `key` was written; `order` is it, if it is to be kept. To be called by the writing thread after the commit.
     pub(crate) fn wrote(&self, key: OrderKey, order: Option<Arc<Order>>) {
         let mut guard = locked(&self.0);
         let kept = &mut *guard;
@@ -69,12 +68,12 @@ mod tests {
         let recent = Recent::default();
         for number in 0..KEPT + 10 {
             let order = order(&format!("kaffee/{number}"));
-            recent.wrote(order.key.clone(), Recent::copy(&order, 100));
+            recent.wrote(order.key.clone(), Some(Arc::new(order)));
         }
         assert!(recent.get(&"kaffee/0".parse().unwrap()).is_none());
-        let mut last = recent.get(&format!("kaffee/{}", KEPT + 9).parse().unwrap()).unwrap();
-        last.version += 1;
-        recent.wrote(last.key.clone(), Recent::copy(&last, 100));
+        let last = recent.get(&format!("kaffee/{}", KEPT + 9).parse().unwrap()).unwrap();
+        let last = kontor_testkit::order::next(&last);
+        recent.wrote(last.key.clone(), Some(Arc::new(last.clone())));
         assert_eq!(recent.get(&last.key).unwrap().version, last.version);
         recent.wrote(last.key.clone(), None);
         assert!(recent.get(&last.key).is_none());

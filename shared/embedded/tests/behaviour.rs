@@ -1,9 +1,16 @@
 //! The engine behaves as every adapter of the ports does, before and after it was opened again.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use std::sync::Arc;
+
 use kontor_embedded::{Engine, OpenError};
+use kontor_flow::ports::{Letter, OrderOutbox as _, OrderReader as _, Outgoing, StoreError, ThenSend};
+use kontor_flow::{Address, Queue};
+use kontor_testkit::order::{entry, order};
+use kontor_testkit::outbox::Office;
 use kontor_testkit::{
-    configs_behave, cursors_behave, failures_behave, leases_behave, orders_behave, queues_behave, wall_clock,
+    configs_behave, cursors_behave, failures_behave, leases_behave, orders_behave, outboxes_behave,
+    queues_behave, wall_clock,
 };
 
 fn open(dir: &tempfile::TempDir) -> Engine {
@@ -20,7 +27,37 @@ async fn orders() {
 #[tokio::test(flavor = "multi_thread")]
 async fn leases() {
     let dir = tempfile::tempdir().unwrap();
-    leases_behave(&open(&dir)).await;
+    let engine = open(&dir);
+    leases_behave(&engine, &engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outboxes() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let (reader, leases, orders, results, receiver) = (&engine, &engine, &engine, &engine, &engine);
+    outboxes_behave(Office { reader, leases, orders, results, receiver }).await;
+}
+
+/// What DynamoDB and SQS do, on this store: written first, sent then.
+#[tokio::test(flavor = "multi_thread")]
+async fn outboxes_of_a_store_and_queues_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let apart = ThenSend { store: Arc::new(engine.clone()), sender: Arc::new(engine.clone()) };
+    let (reader, leases, orders, results, receiver) = (&engine, &engine, &apart, &apart, &engine);
+    outboxes_behave(Office { reader, leases, orders, results, receiver }).await;
+}
+
+#[tokio::test]
+async fn an_order_whose_letters_cannot_be_sent_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let order = order("laden/1");
+    let empty = Letter { to: Address::Live(Queue::Erp), message: Outgoing::now(String::new()) };
+    let refused = engine.store_and_send(Arc::new(order.clone()), entry(&order), vec![empty]).await;
+    assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+    assert_eq!(engine.load(&order.key).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,7 @@ async fn what_a_killed_process_stored_is_there_and_what_it_held_is_free() {
     let remains = remains_of(dir.path());
     let second = Engine::open(remains.path(), clock.reader()).unwrap();
     clock.advance(Duration::from_secs(1));
-    assert_eq!(second.load(&order.key).await.unwrap(), Some(order.clone()));
+    assert_eq!(second.load(&order.key).await.unwrap().as_deref(), Some(&order));
     assert_eq!(second.timeline(&order.key).await.unwrap(), [entry(&before), entry(&order)]);
     let heir = Owner("b".to_owned());
     assert_eq!(second.claim(&id, &heir, now, now + MINUTE).await.unwrap(), Claim::Unknown { attempts: 1 });

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod language;
 pub mod message;
 pub mod order;
+pub mod outbox;
 pub mod plan;
 pub mod ports;
 pub mod remedy;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::command::flow_ref;
 use crate::order::OrderSummary;
+pub use crate::outbox::{Letter, OrderOutbox, ResultOutbox, ThenSend};
 use crate::remedy::BoxError;
 use crate::{
     Address, CallError, Command, CommandId, Envelope, Failure, FailureClass, FailureId, FailureState, Finish,
@@ -60,11 +61,11 @@ pub enum StoreError {
 /// Reads orders.
 #[async_trait]
 pub trait OrderReader: Send + Sync {
-    /// The order, as written last.
-    async fn load(&self, key: &OrderKey) -> Result<Option<Order>, StoreError>;
+    /// The order, as written last; shared, because a store may have it at hand.
+    async fn load(&self, key: &OrderKey) -> Result<Option<Arc<Order>>, StoreError>;
 }
 
-/// Writes orders.
+/// Writes orders; the engine does so through [`OrderOutbox`], which sends what follows from it as well.
 #[async_trait]
 pub trait OrderWriter: Send + Sync {
     /// Writes order and timeline entry in one transaction, if the stored version is `order.version - 1`
@@ -140,7 +141,7 @@ pub trait Leases: Send + Sync {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Claim, StoreError>;
-    /// Keeps the result and ends the lease. `false` if `owner` does not hold it any more: then nothing is kept.
+    /// Keeps the result and ends the lease; the engine does so through [`ResultOutbox`], which reports it as well. `false` if `owner` does not hold it any more: then nothing is kept.
     async fn complete(
         &self,
         id: &CommandId,

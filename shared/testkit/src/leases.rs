@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use kontor_flow::event::{Finish, StepResult};
-use kontor_flow::ports::{Claim, Leases, Owner, StoreError};
+use kontor_flow::ports::{Claim, Leases, OrderWriter, Owner, StoreError};
 use kontor_flow::{CommandId, StepKey, StepName};
 
 use crate::clock::time;
-use crate::order::{BEGINNING, key};
+use crate::order::{BEGINNING, entry, key, order, requested};
+
+fn step(name: &str) -> StepKey {
+    StepKey::item(StepName::parse(name).unwrap(), "ü/2")
+}
 
 fn id(step: &str) -> CommandId {
-    CommandId::new(&key("laden/1"), &StepKey::item(StepName::parse(step).unwrap(), "ü/2"))
+    CommandId::new(&key("laden/1"), &self::step(step))
 }
 
 fn owner(name: &str) -> Owner {
@@ -37,8 +41,22 @@ async fn release(leases: &dyn Leases, id: &CommandId, by: &str, unknown: bool) -
     leases.release(id, &owner(by), unknown).await.unwrap()
 }
 
-/// The suite.
-pub async fn leases_behave(leases: &dyn Leases) {
+/// The steps whose commands are claimed here.
+const STEPS: [&str; 8] = ["done", "race", "clean", "doubt", "lost", "late", "again", "heirs"];
+
+/// Has the commands asked for by an order: nobody claims what no order asks for, and a store may go by that.
+async fn issue(writer: &dyn OrderWriter) {
+    let mut order = order("laden/1");
+    order.steps = STEPS.iter().map(|name| (step(name), requested(&order.key, step(name)))).collect();
+    let entry = entry(&order);
+    let ids: Vec<_> = STEPS.iter().map(|name| id(name)).collect();
+    assert!(ids.iter().all(|id| entry.commands.contains(id)), "{:?}", order.steps);
+    writer.store(&order, &entry).await.unwrap();
+}
+
+/// The suite. `writer` writes into the same store, which has no order `laden/1` yet.
+pub async fn leases_behave(leases: &dyn Leases, writer: &dyn OrderWriter) {
+    issue(writer).await;
     the_result_is_kept(leases).await;
     one_of_many_claims_is_the_first(leases).await;
     a_clean_release_leaves_no_doubt(leases).await;

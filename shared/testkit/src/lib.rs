@@ -13,6 +13,7 @@ pub mod leases;
 pub mod ministack;
 pub mod order;
 pub mod orders;
+pub mod outbox;
 pub mod queues;
 
 pub use clock::{TestClock, wall_clock};
@@ -20,6 +21,7 @@ pub use configs::configs_behave;
 pub use cursors::cursors_behave;
 pub use failures::failures_behave;
 pub use leases::leases_behave;
-pub use ministack::{Ministack, ministack};
+pub use ministack::{Ministack, ministack, ministack_with_rights};
 pub use orders::orders_behave;
+pub use outbox::outboxes_behave;
 pub use queues::queues_behave;

@@ -135,14 +135,7 @@ pub fn order(text: &str) -> Order {
     let at = time(BEGINNING);
     let number = format!("#{}", key.order);
     let facts = Facts { placed: Some(Told::new(at, placed(&number))), ..Facts::default() };
-    let command = Command {
-        order: key.clone(),
-        step: step("customer"),
-        action: Action::ErpCustomer,
-        template: None,
-        undo: false,
-    };
-    let requested = StepState::Requested { command, attempt: 1, since: at };
+    let requested = requested(&key, step("customer"));
     let waiting = StepState::Waiting { on: "step customer".to_owned(), since: at, reminded: None };
     Order {
         key,
@@ -157,6 +150,14 @@ pub fn order(text: &str) -> Order {
         held: None,
         due_at: None,
     }
+}
+
+/// A step of the order `key` whose command is sent for the first time when [`order`] is written.
+#[must_use]
+pub fn requested(key: &OrderKey, step: StepKey) -> StepState {
+    let (order, action) = (key.clone(), Action::ErpCustomer);
+    let command = Command { order, step, action, template: None, undo: false };
+    StepState::Requested { command, attempt: 1, since: time(BEGINNING) }
 }
 
 /// An order with so many lines: some 350 bytes each as JSON, words that do not compress too well.

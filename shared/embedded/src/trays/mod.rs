@@ -62,11 +62,14 @@ pub(crate) struct Trays {
     bell: Bell,
 }
 
-/// A message that is stored and now to be seen.
-pub(crate) struct Stored {
+/// A message that is written, and then to be seen.
+pub(crate) struct Parcel {
+    pub(crate) to: Address,
     pub(crate) id: i64,
     pub(crate) visible_at: i64,
     pub(crate) content: Content,
+    /// The words beside it, as they are written.
+    pub(crate) words: Option<String>,
 }
 
 impl Trays {
@@ -136,8 +139,8 @@ impl Trays {
     }
 
     /// Shows messages that are on the disk now.
-    pub(crate) fn show(&self, address: Address, messages: Vec<Stored>, now: i64) {
-        for Stored { id, visible_at, content } in messages {
+    pub(crate) fn show(&self, parcels: Vec<Parcel>, now: i64) {
+        for Parcel { to: address, id, visible_at, content, .. } in parcels {
             let bytes = content.body.len();
             let fits = self.in_memory.fetch_add(bytes, Ordering::Relaxed) < IN_MEMORY;
             if !fits {

@@ -6,8 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{DeskError, Parked, Verdict};
+use crate::outbox::send_all;
 use crate::plan::under_way_for;
-use crate::ports::{Claim, Connectors, Job, Leases, OrderReader, Outgoing, Owner, Past, Sender};
+use crate::ports::{
+    Claim, Connectors, Job, Leases, Letter, OrderReader, Outgoing, Owner, Past, ResultOutbox, Sender,
+};
 use crate::remedy::chain;
 use crate::{
     Address, Command, Course, Event, EventRecord, FailureClass, FailureId, FailureNote, Finish, Happened,
@@ -25,7 +28,9 @@ pub struct CommandDesk {
     pub leases: Arc<dyn Leases>,
     /// Finds connectors.
     pub connectors: Arc<dyn Connectors>,
-    /// Reports results.
+    /// Keeps results and reports them.
+    pub outbox: Arc<dyn ResultOutbox>,
+    /// Reports what needs no keeping: failures, results kept before, what hints led to.
     pub sender: Arc<dyn Sender>,
     /// How long a worker may take for one command; longer than any connector waits for an answer.
     pub lease: Duration,
@@ -80,7 +85,7 @@ impl CommandDesk {
         let until = now.saturating_add(self.lease).unwrap_or(Timestamp::MAX);
         let (attempts, past) = match self.leases.claim(&command.id(), owner, now, until).await? {
             Claim::Done { finish } => {
-                self.report(command, finish, now).await?;
+                self.enqueue(vec![finished(command, finish, now)]).await?;
                 return Ok(Verdict::Done);
             }
             Claim::Held { until } => {
@@ -145,7 +150,7 @@ impl CommandDesk {
         Ok(verdict)
     }
 
-    /// Keeps the result with the lease, then reports it. A lease lost in between was taken over by another worker, which
+    /// Keeps the result with the lease and reports it. A lease lost in between was taken over by another worker, which
     /// looks for our work before it does any: it will report.
     async fn keep(
         &self,
@@ -154,16 +159,12 @@ impl CommandDesk {
         finish: Finish,
         now: Timestamp,
     ) -> Result<Verdict, DeskError> {
-        if self.leases.complete(&command.id(), owner, &finish, now).await? {
-            self.report(command, finish, now).await?;
-        } else {
-            tracing::warn!(call = %command.id(), "lease was lost while the command was carried out");
+        let id = command.id();
+        let report = vec![letter(finished(command, finish.clone(), now))?];
+        if !self.outbox.complete_and_send(&id, owner, &finish, now, report).await? {
+            tracing::warn!(call = %id, "lease was lost while the command was carried out");
         }
         Ok(Verdict::Done)
-    }
-
-    async fn report(&self, command: &Command, finish: Finish, now: Timestamp) -> Result<(), DeskError> {
-        self.tell(command, Event::Finished { step: command.step.clone(), finish }, now).await
     }
 
     async fn report_failure(
@@ -175,13 +176,8 @@ impl CommandDesk {
     ) -> Result<(), DeskError> {
         let failure = FailureId::of(slip.queue, slip.raw);
         let note = FailureNote { failure, class: parked.class, cause: parked.cause.clone() };
-        self.tell(command, Event::Failed { step: command.step.clone(), note }, now).await
-    }
-
-    async fn tell(&self, command: &Command, event: Event, now: Timestamp) -> Result<(), DeskError> {
-        let happened =
-            Happened { order: command.order.clone(), events: vec![EventRecord { as_of: now, event }] };
-        self.enqueue(vec![happened]).await
+        let failed = Event::Failed { step: command.step.clone(), note };
+        self.enqueue(vec![happened(command, failed, now)]).await
     }
 
     async fn hint(&self, hint: &Hint, now: Timestamp) -> Result<(), DeskError> {
@@ -201,15 +197,22 @@ impl CommandDesk {
     }
 
     async fn enqueue(&self, news: Vec<Happened>) -> Result<(), DeskError> {
-        let messages =
-            news.into_iter().map(|happened| Ok(Outgoing::now(Message::Happened(happened).encode()?)));
-        let messages = messages.collect::<Result<Vec<_>, DeskError>>()?;
-        if messages.is_empty() {
-            return Ok(());
-        }
-        self.sender.send(Address::Live(Queue::Events), messages).await?;
-        Ok(())
+        let letters = news.into_iter().map(letter).collect::<Result<Vec<_>, _>>()?;
+        Ok(send_all(self.sender.as_ref(), letters).await?)
     }
+}
+
+fn finished(command: &Command, finish: Finish, now: Timestamp) -> Happened {
+    happened(command, Event::Finished { step: command.step.clone(), finish }, now)
+}
+
+fn happened(command: &Command, event: Event, now: Timestamp) -> Happened {
+    Happened { order: command.order.clone(), events: vec![EventRecord { as_of: now, event }] }
+}
+
+fn letter(happened: Happened) -> Result<Letter, DeskError> {
+    let message = Outgoing::now(Message::Happened(happened).encode()?);
+    Ok(Letter { to: Address::Live(Queue::Events), message })
 }
 
 /// Whether an earlier attempt may have left something in the ERP that has to be undone.

@@ -10,8 +10,9 @@ use kontor_domain::OrderKey;
 use super::{DeskError, Parked, Verdict};
 use crate::apply::apply;
 use crate::order::Cause;
+use crate::outbox::send_all;
 use crate::plan::{Plan, plan};
-use crate::ports::{FlowBook, Intake, OrderReader, OrderWriter, Outgoing, Sender, StoreError};
+use crate::ports::{FlowBook, Intake, Letter, OrderOutbox, OrderReader, Outgoing, Sender, StoreError};
 use crate::{
     Address, Command, EventRecord, FailureClass, Flow, Happened, Message, Order, OrderStatus, Queue, StepKey,
     StepState, TimelineEntry,
@@ -24,13 +25,13 @@ const CONFLICTS: usize = 8;
 pub struct EventDesk {
     /// Reads orders.
     pub reader: Arc<dyn OrderReader>,
-    /// Writes orders.
-    pub writer: Arc<dyn OrderWriter>,
+    /// Writes orders and sends what follows from them.
+    pub outbox: Arc<dyn OrderOutbox>,
     /// Knows the flows.
     pub flows: Arc<dyn FlowBook>,
     /// Reads deliveries.
     pub intake: Arc<dyn Intake>,
-    /// Sends commands.
+    /// Sends once more what may not have been sent.
     pub sender: Arc<dyn Sender>,
 }
 
@@ -83,28 +84,24 @@ impl EventDesk {
     ) -> Result<(), DeskError> {
         for _ in 0..CONFLICTS {
             let (before, flow) = self.load(key, now).await?;
-            let mut order = before.clone();
+            let mut order = Order::clone(&before);
             let news = events.iter().fold(false, |news, event| apply(&mut order.facts, event.clone()) | news);
             // One order that can't be planned must stop no other.
             let plan = catch_unwind(AssertUnwindSafe(|| plan(&order, &flow, now)))
                 .map_err(|_| DeskError::Panicked { order: key.clone() })?;
             if !news && !plan.changes(&order) {
                 if resend {
-                    self.tell_if_held(&order).await?;
-                    self.send(under_way(&order.steps)).await?;
+                    let letters = letters(&order, true, under_way(&order.steps))?;
+                    send_all(self.sender.as_ref(), letters).await?;
                 }
                 return Ok(());
             }
             let tell = resend || before.status != OrderStatus::Held;
-            let (order, commands, entry) = carry_out(before, order, plan, events, cause, now);
-            match self.writer.store(&order, &entry).await {
-                Ok(()) => {
-                    if tell {
-                        self.tell_if_held(&order).await?;
-                    }
-                    let commands = if resend { under_way(&order.steps) } else { commands };
-                    return self.send(commands).await;
-                }
+            let (order, commands, entry) = carry_out(&before, order, plan, events, cause, now);
+            let commands = if resend { under_way(&order.steps) } else { commands };
+            let letters = letters(&order, tell, commands)?;
+            match self.outbox.store_and_send(Arc::new(order), entry, letters).await {
+                Ok(()) => return Ok(()),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -112,19 +109,7 @@ impl EventDesk {
         Err(DeskError::Crowded { order: key.clone() })
     }
 
-    /// An order that has come to a stand is kept as a failure too, so that somebody is told. Its message has no events: a
-    /// replay plans the order anew.
-    async fn tell_if_held(&self, order: &Order) -> Result<(), DeskError> {
-        let Some(why) = &order.held else { return Ok(()) };
-        tracing::error!(order = %order.key, cause = %why, "order is held");
-        let body = Message::Happened(Happened { order: order.key.clone(), events: Vec::new() }).encode()?;
-        let (cause, key) = (format!("the order is held: {why}"), order.key.clone());
-        let parked = Parked { class: FailureClass::Held, cause, attempts: 0, order: Some(key) };
-        let letter = Outgoing { body, attributes: parked.attributes(), ..Outgoing::default() };
-        Ok(self.sender.send(Address::Dead(Queue::Events), vec![letter]).await?)
-    }
-
-    async fn load(&self, key: &OrderKey, now: Timestamp) -> Result<(Order, Arc<Flow>), DeskError> {
+    async fn load(&self, key: &OrderKey, now: Timestamp) -> Result<(Arc<Order>, Arc<Flow>), DeskError> {
         match self.reader.load(key).await? {
             Some(order) => {
                 let flow = self.flows.find(&order.flow).await?;
@@ -135,23 +120,34 @@ impl EventDesk {
                 let flow = self.flows.current(&key.shop).await?;
                 let flow =
                     flow.ok_or_else(|| DeskError::Unknown { what: format!("the shop {}", key.shop) })?;
-                Ok((Order::unheard_of(key.clone(), flow.id.clone(), now), flow))
+                Ok((Arc::new(Order::unheard_of(key.clone(), flow.id.clone(), now)), flow))
             }
         }
     }
+}
 
-    async fn send(&self, commands: Vec<Command>) -> Result<(), DeskError> {
-        let mut by_queue: BTreeMap<Address, Vec<Outgoing>> = BTreeMap::new();
-        for command in commands {
-            let to = Address::Live(command.action.queue());
-            let body = Message::Command(command).encode()?;
-            by_queue.entry(to).or_default().push(Outgoing::now(body));
-        }
-        for (to, messages) in by_queue {
-            self.sender.send(to, messages).await?;
-        }
-        Ok(())
+/// What is to be sent for `order`: first that it is held, if so and to be told, then its commands.
+fn letters(order: &Order, tell: bool, mut commands: Vec<Command>) -> Result<Vec<Letter>, DeskError> {
+    let mut letters = Vec::with_capacity(commands.len());
+    letters.extend(if tell { word_of_held(order)? } else { None });
+    commands.sort_by_key(|command| command.action.queue());
+    for command in commands {
+        let to = Address::Live(command.action.queue());
+        letters.push(Letter { to, message: Outgoing::now(Message::Command(command).encode()?) });
     }
+    Ok(letters)
+}
+
+/// An order that has come to a stand is kept as a failure too, so that somebody is told. Its message has no events: a
+/// replay plans the order anew.
+fn word_of_held(order: &Order) -> Result<Option<Letter>, DeskError> {
+    let Some(why) = &order.held else { return Ok(None) };
+    tracing::error!(order = %order.key, cause = %why, "order is held");
+    let body = Message::Happened(Happened { order: order.key.clone(), events: Vec::new() }).encode()?;
+    let (cause, key) = (format!("the order is held: {why}"), order.key.clone());
+    let parked = Parked { class: FailureClass::Held, cause, attempts: 0, order: Some(key) };
+    let message = Outgoing { body, attributes: parked.attributes(), ..Outgoing::default() };
+    Ok(Some(Letter { to: Address::Dead(Queue::Events), message }))
 }
 
 fn decided_by(events: &[EventRecord]) -> Option<Cause> {
@@ -175,7 +171,7 @@ fn under_way(steps: &BTreeMap<StepKey, StepState>) -> Vec<Command> {
 
 /// The order after the plan, what is to be sent, and the entry in its timeline.
 fn carry_out(
-    before: Order,
+    before: &Order,
     mut order: Order,
     plan: Plan,
     events: &[EventRecord],
@@ -187,7 +183,7 @@ fn carry_out(
         at: now,
         cause: cause.clone(),
         events: events.iter().map(|record| (record.event.word().to_owned(), record.as_of)).collect(),
-        changes: changes(&before, &plan),
+        changes: changes(before, &plan),
         commands: plan.commands.iter().map(Command::id).collect(),
         status: plan.status,
     };

@@ -10,7 +10,7 @@ use kontor_connectors::config::Scope;
 use kontor_connectors::http::ClientOptions;
 use kontor_connectors::registry::{Reader, RegistryError};
 use kontor_flow::engine::{AlertDesk, CommandDesk, EventDesk};
-use kontor_flow::ports::{Mailer, Notifier};
+use kontor_flow::ports::{Mailer, Notifier, ThenSend};
 use kontor_flow::remedy::BoxError;
 use kontor_flow::{Address, Queue};
 
@@ -37,7 +37,10 @@ impl EventShop {
         let book = self.library.book(now).await?;
         Ok(EventDesk {
             reader: Arc::clone(&self.store) as _,
-            writer: Arc::clone(&self.store) as _,
+            outbox: Arc::new(ThenSend {
+                store: Arc::clone(&self.store),
+                sender: Arc::clone(&self.queues) as _,
+            }),
             flows: Arc::clone(&self.library) as _,
             intake: Arc::new(Reader(Arc::clone(&book.config))),
             sender: Arc::clone(&self.queues) as _,
@@ -91,6 +94,10 @@ impl Workshop for CommandShop {
             reader: Arc::clone(&self.store) as _,
             leases: Arc::clone(&self.store) as _,
             connectors: registry,
+            outbox: Arc::new(ThenSend {
+                store: Arc::clone(&self.store),
+                sender: Arc::clone(&self.queues) as _,
+            }),
             sender: Arc::clone(&self.queues) as _,
             lease: LEASE,
         };

@@ -481,7 +481,7 @@ impl Stage {
         let config = kontor_connectors::Config::parse("kontor.yaml", CONFIG).unwrap();
         EventDesk {
             reader: Arc::clone(&engine) as _,
-            writer: Arc::clone(&engine) as _,
+            outbox: Arc::clone(&engine) as _,
             flows: self.library(Scope::Nothing),
             intake: Arc::new(kontor_connectors::registry::Reader(Arc::new(config))),
             sender: engine,
