@@ -13,6 +13,9 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+/// The largest `kontor.yaml`, in bytes: one item of the table holds it together with its flows.
+const LARGEST: usize = 256 * 1024;
+
 /// The configuration of one Kontor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +60,10 @@ pub struct ShopConfig {
     pub kind: ShopKind,
     /// Its address, as in `https://shop.example`.
     pub url: String,
+    /// Whether it may have an address in the own network or on this machine, and be called without TLS there. Else a name
+    /// that leads into the own network is not called.
+    #[serde(default)]
+    pub allow_private_address: bool,
     /// The flow its orders take: the name of a file in the flows folder.
     pub flow: FlowName,
     /// What webhooks are signed with; two while a new one is rolled out.
@@ -107,6 +114,10 @@ impl ShopApi {
 pub struct ErpConfig {
     /// Its address up to the tenant, as in `https://tenant.weclapp.com`.
     pub url: String,
+    /// Whether it may have an address in the own network or on this machine, and be called without TLS there. Else a name
+    /// that leads into the own network is not called.
+    #[serde(default)]
+    pub allow_private_address: bool,
     /// The API token.
     pub token: SecretRef,
     /// The last part of the path its webhooks are sent to; they carry no signature.
@@ -199,7 +210,11 @@ impl Config {
     /// # Errors
     /// Every [`ConfigProblem`] there is, with its place.
     pub fn parse(file: &str, yaml: &str) -> Result<Self, Vec<ConfigProblem>> {
-        let config: Self = serde_saphyr::from_str(yaml).map_err(|error| {
+        if yaml.len() > LARGEST {
+            let message = format!("the file is larger than {} KB", LARGEST / 1024);
+            return Err(vec![ConfigProblem { place: named(file, None), message }]);
+        }
+        let config: Self = serde_saphyr::from_str_with_options(yaml, places::bounds()).map_err(|error| {
             let at = error.location().map(|at| (at.line(), at.column()));
             vec![ConfigProblem { place: named(file, at), message: said(&error) }]
         })?;
@@ -241,6 +256,14 @@ impl Config {
                 signing(None).chain(access()).chain(erp).chain(smtp).cloned().collect()
             }
         }
+    }
+
+    /// Every system that is called: the path of its address, the address, and whether it may be in the own network.
+    pub(crate) fn systems(&self) -> impl Iterator<Item = (String, &str, bool)> {
+        let shops = self.shops.iter().enumerate();
+        let shops =
+            shops.map(|(at, s)| (format!("shops[{at}].url"), s.url.as_str(), s.allow_private_address));
+        shops.chain([("erp.url".to_owned(), self.erp.url.as_str(), self.erp.allow_private_address)])
     }
 
     /// Every secret that is named, with the path of the value that names it, as in `shops[0].api.key`.

@@ -10,6 +10,9 @@ use kontor_flow::remedy::Effect;
 use kontor_flow::{CallError, System};
 use reqwest::RequestBuilder;
 
+use crate::mask::Credentials;
+use crate::reach::Guard;
+
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 32 * 1024 * 1024;
 
@@ -39,12 +42,23 @@ impl Default for ClientOptions {
     }
 }
 
-/// Makes the client.
+/// Makes a client that calls addresses alone, no names: for stand-ins on this machine.
 ///
 /// # Errors
 /// [`ClientError`] if TLS can't be set up.
 pub fn client(options: ClientOptions) -> Result<reqwest::Client, ClientError> {
+    client_to(options, Guard::closed())
+}
+
+/// Makes a client that calls the hosts `guard` knows. The proxies of the environment are not for it: who calls for us would
+/// also look names up for us.
+///
+/// # Errors
+/// [`ClientError`] if TLS can't be set up.
+pub fn client_to(options: ClientOptions, guard: Guard) -> Result<reqwest::Client, ClientError> {
     reqwest::Client::builder()
+        .no_proxy()
+        .dns_resolver(guard)
         .redirect(reqwest::redirect::Policy::none())
         .timeout(options.timeout)
         .connect_timeout(options.connect_timeout)
@@ -101,7 +115,10 @@ impl Calls {
             // The address may hold a secret (a webhook's path), and says nothing new.
             CallError::Unavailable { system, call, effect, after: None, source: source.without_url().into() }
         };
-        let mut response = request.send().await.map_err(lost)?;
+        let (client, request) = request.build_split();
+        let request = request.map_err(lost)?;
+        let credentials = Credentials::of(request.headers());
+        let mut response = client.execute(request).await.map_err(lost)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
@@ -118,6 +135,10 @@ impl Calls {
         if status.is_server_error() {
             let source = format!("status {}", status.as_u16()).into();
             return Err(CallError::Unavailable { system, call, effect, after, source });
+        }
+        // Shopify tells its errors with status 200.
+        if !status.is_success() || system == System::Shopify {
+            credentials.mask(&mut body);
         }
         Ok(Answer { status, headers, body: body.into() })
     }

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kontor_domain::ShopId;
 use kontor_flow::ports::{Connector, Connectors, Intake, Mailer, ReadError};
 use kontor_flow::{Command, Envelope, Happened, Hint, Queue, System};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 
 use crate::config::{Config, Scope, ShopConfig, ShopKind};
 use crate::http::{ClientError, ClientOptions};
 use crate::mail::MailDesk;
-use crate::proof::Proof;
+use crate::proof::{Delivery, Proof, ProofError, Proven};
+use crate::reach::Guard;
 use crate::secrets::{MissingSecret, SecretBook};
 use crate::shopify::Shopify;
 use crate::weclapp::Weclapp;
@@ -37,6 +42,10 @@ pub struct Gate {
     /// The kind of its shops.
     pub kind: ShopKind,
     proofs: BTreeMap<ShopId, Proof>,
+    /// What deliveries for shops that are not there are held against, so that they cost the same.
+    decoy: Option<Proof>,
+    /// HMACs reckoned for every delivery: as many as the shop with the most secrets needs.
+    rounds: usize,
 }
 
 impl Gate {
@@ -53,7 +62,25 @@ impl Gate {
             }?;
             Ok((shop.id.clone(), proof))
         };
-        Ok(Self { kind, proofs: shops.map(proof).collect::<Result<_, _>>()? })
+        let proofs = shops.map(proof).collect::<Result<BTreeMap<_, _>, MissingSecret>>()?;
+        let rounds = proofs.values().map(|proof| proof.secrets.len()).max().unwrap_or(1);
+        Ok(Self { kind, decoy: decoy(kind, &proofs), proofs, rounds })
+    }
+
+    /// Proves a delivery for the shop named `shop` by the caller. Whether there is such a shop shows neither in the answer
+    /// nor in the work that is done for it.
+    ///
+    /// # Errors
+    /// [`ProofError`] if there is no such shop, or it did not sign.
+    pub fn prove(&self, shop: &str, delivery: Delivery) -> Result<Proven, ProofError> {
+        let known = ShopId::parse(shop).ok().and_then(|shop| self.proofs.get(&shop));
+        let Some(against) = known.or(self.decoy.as_ref()) else { return Err(ProofError::Unknown) };
+        let proven = against.verify_in(delivery, self.rounds);
+        match (known, proven) {
+            (Some(_), proven) => proven,
+            (None, Ok(Proven::Ping)) => Ok(Proven::Ping),
+            (None, Ok(Proven::Event(_)) | Err(_)) => Err(ProofError::Unknown),
+        }
     }
 
     /// The proof of a shop.
@@ -61,6 +88,21 @@ impl Gate {
     pub fn proof(&self, shop: &ShopId) -> Option<&Proof> {
         self.proofs.get(shop)
     }
+}
+
+/// A proof nobody can give: its secret is reckoned from all others. There is always one, for `decoy` is an id.
+fn decoy(kind: ShopKind, proofs: &BTreeMap<ShopId, Proof>) -> Option<Proof> {
+    let mut hash = Sha256::new();
+    hash.update("decoy");
+    for secret in proofs.values().flat_map(|proof| &proof.secrets) {
+        hash.update(Sha256::digest(secret.expose_secret().as_bytes()));
+    }
+    let secret = SecretString::from(STANDARD.encode(hash.finalize()));
+    let signed = match kind {
+        ShopKind::Woocommerce => woocommerce::signed,
+        ShopKind::Shopify => shopify::signed,
+    };
+    Some(signed(ShopId::parse("decoy").ok()?, vec![secret]))
 }
 
 /// All connectors of a configuration.
@@ -82,7 +124,7 @@ impl Registry {
         mailer: Option<Arc<dyn Mailer>>,
         options: ClientOptions,
     ) -> Result<Self, RegistryError> {
-        let client = crate::http::client(options)?;
+        let client = crate::http::client_to(options, Guard::of(config))?;
         let mut shops: BTreeMap<ShopId, Arc<dyn Connector>> = BTreeMap::new();
         let works = |queue| scope == Scope::Everything || scope == Scope::Work(queue);
         for shop in config.shops.iter().filter(|shop| works(Queue::Shops) && shop.api.is_some()) {
@@ -146,5 +188,57 @@ fn read(config: &Config, envelope: &Envelope) -> Result<Vec<Happened>, ReadError
     match shop.kind {
         ShopKind::Woocommerce => woocommerce::read(shop, envelope),
         ShopKind::Shopify => shopify::read(shop, envelope),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::shop_testing::{secrets, shop};
+
+    fn gate() -> Gate {
+        let kaffee = shop(ShopKind::Woocommerce, "https://kaffee.example.test");
+        let proof = woocommerce::proof(&kaffee, &secrets()).unwrap();
+        let proofs = BTreeMap::from([(kaffee.id, proof)]);
+        let rounds = 2;
+        Gate { kind: ShopKind::Woocommerce, decoy: decoy(ShopKind::Woocommerce, &proofs), proofs, rounds }
+    }
+
+    fn delivery(headers: &[(&'static str, String)], body: &'static [u8]) -> Delivery {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        Delivery::new(headers, Bytes::from_static(body), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn nobody_can_sign_for_a_shop_that_is_not_there() {
+        use hmac::{Hmac, KeyInit as _, Mac as _};
+        let gate = gate();
+        // Not even who knows the decoy's secret.
+        let secret = gate.decoy.as_ref().unwrap().secrets[0].expose_secret().to_owned();
+        let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(b"{}").finalize();
+        let headers = [
+            ("x-wc-webhook-topic", "order.created".to_owned()),
+            ("x-wc-webhook-signature", STANDARD.encode(mac.into_bytes())),
+        ];
+        for shop in ["decoy", "nobody", "", "../kaffee", "KAFFEE"] {
+            let refused = gate.prove(shop, delivery(&headers, b"{}"));
+            assert!(matches!(refused, Err(ProofError::Unknown)), "{shop}: {refused:?}");
+        }
+        let refused = gate.prove("kaffee", delivery(&headers, b"{}"));
+        assert!(matches!(refused, Err(ProofError::Wrong)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_ping_does_not_tell_whether_there_is_a_shop() {
+        for shop in ["kaffee", "nobody"] {
+            assert!(matches!(gate().prove(shop, delivery(&[], b"webhook_id=1")), Ok(Proven::Ping)), "{shop}");
+        }
     }
 }

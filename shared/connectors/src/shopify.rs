@@ -11,10 +11,12 @@ mod wire;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kontor_domain::OrderLife;
+use kontor_domain::{OrderLife, ShopId};
 use kontor_flow::ports::{Connector, Job};
 use kontor_flow::remedy::Effect;
 use kontor_flow::{Action, CallError, Finish, Happened, Hint, Problem, StepResult, System};
+
+use secrecy::SecretString;
 
 use self::api::Api;
 use self::graphql::{ById, ByInput, CancelData, CancelVariables, PaidData};
@@ -45,14 +47,20 @@ const LONGEST_NOTE: usize = 255;
 /// # Errors
 /// [`MissingSecret`] if a webhook secret was not resolved.
 pub fn proof(shop: &ShopConfig, secrets: &SecretBook) -> Result<Proof, MissingSecret> {
-    Ok(Proof {
-        shop: shop.id.clone(),
+    let secrets = shop.webhook_secrets.iter().map(|secret| secrets.get(secret));
+    Ok(signed(shop.id.clone(), secrets.collect::<Result<_, _>>()?))
+}
+
+/// How every shop of this kind signs.
+pub(crate) fn signed(shop: ShopId, secrets: Vec<SecretString>) -> Proof {
+    Proof {
+        shop,
         signature_header: "x-shopify-hmac-sha256",
         topic_header: "x-shopify-topic",
         kept_headers: &["x-shopify-triggered-at", "x-shopify-shop-domain"],
         ping_prefix: None,
-        secrets: shop.webhook_secrets.iter().map(|secret| secrets.get(secret)).collect::<Result<_, _>>()?,
-    })
+        secrets,
+    }
 }
 
 /// Speaks to the Admin API of one Shopify shop.

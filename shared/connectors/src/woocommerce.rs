@@ -8,7 +8,7 @@ mod wire;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kontor_domain::{OrderLife, Shipment};
+use kontor_domain::{OrderLife, Shipment, ShopId};
 use kontor_flow::ports::{Connector, Job, Past};
 use kontor_flow::remedy::Effect;
 use kontor_flow::{Action, CallError, Finish, Happened, Hint, Problem, StepResult, System};
@@ -39,14 +39,20 @@ const NO_SUCH_ORDER: &str = "woocommerce_rest_shop_order_invalid_id";
 /// # Errors
 /// [`MissingSecret`] if a webhook secret was not resolved.
 pub fn proof(shop: &ShopConfig, secrets: &SecretBook) -> Result<Proof, MissingSecret> {
-    Ok(Proof {
-        shop: shop.id.clone(),
+    let secrets = shop.webhook_secrets.iter().map(|secret| secrets.get(secret));
+    Ok(signed(shop.id.clone(), secrets.collect::<Result<_, _>>()?))
+}
+
+/// How every shop of this kind signs.
+pub(crate) fn signed(shop: ShopId, secrets: Vec<SecretString>) -> Proof {
+    Proof {
+        shop,
         signature_header: "x-wc-webhook-signature",
         topic_header: "x-wc-webhook-topic",
         kept_headers: &[],
         ping_prefix: Some(b"webhook_id="),
-        secrets: shop.webhook_secrets.iter().map(|secret| secrets.get(secret)).collect::<Result<_, _>>()?,
-    })
+        secrets,
+    }
 }
 
 /// Speaks to the API of one WooCommerce shop.

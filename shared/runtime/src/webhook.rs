@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 use kontor_connectors::{Delivery, Gate, HintError, HintGate, ProofError, Proven};
-use kontor_domain::ShopId;
 use kontor_flow::message::{LONGEST_BODY, MessageError};
 use kontor_flow::ports::{Outgoing, Sender};
 use kontor_flow::remedy::chain;
@@ -81,21 +80,16 @@ async fn take(
     if body.len() > LONGEST_BODY {
         return Reply::TooLarge;
     }
-    let Some(proof) = ShopId::parse(shop).ok().and_then(|shop| gate.proof(&shop)) else {
-        let (kind, shop) = (gate.kind.as_str(), harmless(shop));
-        tracing::warn!(kind, shop, "delivery is refused: no shop of this kind has this id");
-        return Reply::Unauthorized;
-    };
-    let verified = match proof.verify(Delivery::new(headers, body, now)) {
+    let verified = match gate.prove(shop, Delivery::new(headers, body, now)) {
         Ok(Proven::Event(verified)) => verified,
         Ok(Proven::Ping) => return Reply::Accepted,
-        Err(error @ (ProofError::Missing | ProofError::Wrong)) => {
-            tracing::warn!(shop = %proof.shop, cause = %error, "delivery is refused");
-            return Reply::Unauthorized;
-        }
-        Err(error @ ProofError::NoTopic) => {
-            tracing::warn!(shop = %proof.shop, cause = %error, "delivery is refused");
-            return Reply::BadRequest;
+        Err(error) => {
+            let (kind, shop) = (gate.kind.as_str(), harmless(shop));
+            tracing::warn!(kind, shop, cause = %error, "delivery is refused");
+            return match error {
+                ProofError::Unknown | ProofError::Missing | ProofError::Wrong => Reply::Unauthorized,
+                ProofError::NoTopic => Reply::BadRequest,
+            };
         }
     };
     enqueue(sender, Queue::Events, &Message::Delivery(verified.into_envelope())).await

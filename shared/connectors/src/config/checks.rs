@@ -3,6 +3,7 @@
 use reqwest::Url;
 
 use super::{Config, ErpConfig, MailConfig, ShopConfig, ShopKind};
+use crate::reach::{Reach, is_here, literal};
 
 /// The highest number of a sales channel (`salesChannel` in weclapp's contract: `GROSS1` to `GROSS300`, `NET1` to `NET300`).
 const CHANNELS: u16 = 300;
@@ -48,13 +49,13 @@ fn of_shop(shop: &ShopConfig, say: &mut dyn FnMut(&str, &str)) {
     }
     // WordPress may live in a folder of its site.
     let folder = shop.kind == ShopKind::Woocommerce;
-    if let Some(why) = bad_url(&shop.url, folder) {
+    if let Some(why) = bad_url(&shop.url, folder, shop.allow_private_address) {
         say("url", why);
     }
 }
 
 fn of_erp(erp: &ErpConfig, say: &mut dyn FnMut(&str, &str)) {
-    if let Some(why) = bad_url(&erp.url, false) {
+    if let Some(why) = bad_url(&erp.url, false, erp.allow_private_address) {
         say("url", why);
     }
     if erp.gross_channel.is_none() && erp.net_channel.is_none() {
@@ -84,11 +85,17 @@ fn is_channel(kind: &str, text: &str) -> bool {
 }
 
 /// What is wrong with the address of a system, if anything. Only with `folder` may it go on behind the host.
-fn bad_url(url: &str, folder: bool) -> Option<&'static str> {
+fn bad_url(url: &str, folder: bool, own: bool) -> Option<&'static str> {
     let Ok(url) = Url::parse(url) else { return Some("this is no URL; write it like https://shop.example") };
-    let here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    if !(url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && here)) {
-        return Some("only https is allowed (http only to this machine)");
+    let plain = own || is_here(&url);
+    if !(url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && plain)) {
+        return Some("only https is allowed (http only to this machine, or with allow_private_address)");
+    }
+    if literal(&url).is_some_and(|ip| !Reach::of(&url, own).allows(ip)) {
+        return Some(
+            "this address is not on the internet; if it is in your own network and that is meant, write \
+             allow_private_address: true beside it",
+        );
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Some("a URL is no place for a user and a password; name secrets by env: or file:");
@@ -108,11 +115,11 @@ mod tests {
         for good in
             ["https://a.example", "https://a.example/", "https://a.example:8443", "http://localhost:1"]
         {
-            assert_eq!(bad_url(good, false), None, "{good}");
+            assert_eq!(bad_url(good, false, false), None, "{good}");
         }
-        assert_eq!(bad_url("http://127.0.0.1:8090", false), None);
-        assert_eq!(bad_url("http://[::1]:8090", false), None);
-        assert_eq!(bad_url("https://a.example/wordpress", true), None);
+        assert_eq!(bad_url("http://127.0.0.1:8090", false, false), None);
+        assert_eq!(bad_url("http://[::1]:8090", false, false), None);
+        assert_eq!(bad_url("https://a.example/wordpress", true, false), None);
         for bad in [
             "a.example",
             "ftp://a.example",
@@ -123,8 +130,30 @@ mod tests {
             "https://user:word@a.example",
             "https://a.example/webapp/api/v2",
             "https://a.example?tenant=1",
+            "https://10.0.0.7",
+            "https://192.168.1.1",
+            "https://169.254.169.254",
+            "https://0xa9fea9fe",
+            "https://2852039166",
+            "https://[fd12::1]",
+            "https://[::ffff:10.0.0.1]",
+            "http://[::ffff:169.254.169.254]",
+            "https://0.0.0.0",
         ] {
-            assert!(bad_url(bad, false).is_some(), "{bad}");
+            assert!(bad_url(bad, false, false).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_own_network_is_for_those_who_ask_for_it() {
+        for good in ["https://10.0.0.7", "http://192.168.1.1:8080", "http://erp.intern", "https://[fd12::1]"]
+        {
+            assert_eq!(bad_url(good, false, true), None, "{good}");
+        }
+        for bad in
+            ["http://169.254.169.254", "https://[fe80::1]", "https://[fd00:ec2::254]", "http://8.8.8.8"]
+        {
+            assert!(bad_url(bad, false, true).is_some(), "{bad}");
         }
     }
 

@@ -30,9 +30,15 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut token = http::HeaderMap::new();
+        // A token that no header takes goes as none, and weclapp says that it lets nobody in.
+        if let Ok(mut value) = http::HeaderValue::from_str(self.token.expose_secret()) {
+            value.set_sensitive(true);
+            token.insert("authenticationtoken", value);
+        }
         self.client
             .request(method, format!("{}{path}", self.base))
-            .header("AuthenticationToken", self.token.expose_secret())
+            .headers(token)
             .header(http::header::ACCEPT, "application/json")
     }
 }

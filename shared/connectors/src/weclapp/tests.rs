@@ -45,6 +45,7 @@ fn contract() -> Option<Arc<Validator>> {
 fn config(url: &str) -> ErpConfig {
     ErpConfig {
         url: url.to_owned(),
+        allow_private_address: false,
         token: SecretRef::Env("WECLAPP_TOKEN".to_owned()),
         webhook_secrets: Vec::new(),
         gross_channel: Some("GROSS1".to_owned()),
