@@ -9,7 +9,8 @@ use crate::Store;
 use crate::body::{BODY, pack, unpack};
 use crate::errors::{failed, refused};
 use crate::item::{Range, STORE, item, micros, number, read_text, text};
-use crate::table::{BY_STATE, PK};
+use crate::leases::expires;
+use crate::table::{BY_STATE, PK, TTL};
 
 const RECORD: &str = "RECORD";
 
@@ -28,7 +29,7 @@ impl Failures for Store {
         if failure.revision == 0 {
             return Err(refused(what, "revisions count from 1"));
         }
-        let record = item(
+        let mut record = item(
             &pk(&failure.id),
             RECORD,
             [
@@ -39,6 +40,9 @@ impl Failures for Store {
                 (BY_STATE.sort, micros(failure.last_at)),
             ],
         );
+        if failure.state != FailureState::Open {
+            record.insert(TTL.to_owned(), expires(failure.touched_at()));
+        }
         let put = self.client.put_item().table_name(&self.table).set_item(Some(record));
         let put = if failure.revision == 1 {
             put.condition_expression("attribute_not_exists(#k)").expression_attribute_names("#k", PK)

@@ -14,7 +14,7 @@ use crate::errors::{corrupt, failed};
 use crate::item::{Item, STORE, micros, number, read_number, read_text, text};
 use crate::table::{PK, SK, TTL};
 
-/// Leases are kept for so many days after they were touched last.
+/// Leases, and failures that are settled, are kept for so many days after they were touched last.
 pub(crate) const KEPT_DAYS: i64 = 90;
 
 /// How often a claim looks again when others claim at the same time.
@@ -70,7 +70,7 @@ impl Leases for Store {
             .expression_attribute_names("#body", BODY)
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":finish", pack(&format!("the result of {id}"), finish)?)
-            .expression_attribute_values(":ttl", ttl(now))
+            .expression_attribute_values(":ttl", expires(now))
             .expression_attribute_values(":owner", text(&owner.0))
             .expression_attribute_values(":held", text(HELD))
             .expression_attribute_values(":done", text(DONE));
@@ -120,8 +120,9 @@ fn is_condition(error: &UpdateItemError) -> bool {
     error.is_conditional_check_failed_exception()
 }
 
-fn ttl(now: Timestamp) -> AttributeValue {
-    number((now + SignedDuration::from_hours(24 * KEPT_DAYS)).as_second())
+/// When DynamoDB may delete what was touched last at `at`.
+pub(crate) fn expires(at: Timestamp) -> AttributeValue {
+    number((at + SignedDuration::from_hours(24 * KEPT_DAYS)).as_second())
 }
 
 struct Ask<'a> {
@@ -151,7 +152,7 @@ impl Ask<'_> {
             .expression_attribute_values(":held", text(HELD))
             .expression_attribute_values(":owner", text(&self.owner.0))
             .expression_attribute_values(":until", micros(self.until))
-            .expression_attribute_values(":ttl", ttl(self.now))
+            .expression_attribute_values(":ttl", expires(self.now))
             .expression_attribute_values(":one", number(1))
     }
 

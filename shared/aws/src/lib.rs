@@ -4,6 +4,7 @@
 //! their timeline entry in one transaction on the version; every other write is conditional on a revision or an owner.
 //! All reads by key are strongly consistent; lists come from indexes and may lag a moment behind.
 
+mod archive;
 mod body;
 mod configs;
 mod cursors;

@@ -15,7 +15,7 @@ use crate::TableName;
 pub const PK: &str = "pk";
 /// Sort key of the table, text.
 pub const SK: &str = "sk";
-/// When DynamoDB may delete the item, seconds since 1970; leases alone have it.
+/// When DynamoDB may delete the item, seconds since 1970; leases have it, and failures that are settled.
 pub const TTL: &str = "expires_at";
 
 /// Shards of the two indexes over orders: one status would else be one hot partition.

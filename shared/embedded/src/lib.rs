@@ -11,6 +11,7 @@
 //!   handed out for messages that an earlier process left behind. So a message that kills the process is counted from
 //!   its second process on, and ends in the dead-letter queue.
 
+mod archive;
 mod configs;
 mod cursors;
 mod errors;

@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::OpenError;
 
 /// Each step leads from its index to the next version. Never changed once released; new ones are added at the end.
-const STEPS: [&str; 1] = [V1];
+const STEPS: [&str; 2] = [V1, V2];
+
+const V2: &str = "CREATE TABLE privacy_acts (id INTEGER PRIMARY KEY, body BLOB NOT NULL);";
 
 const V1: &str = "
 CREATE TABLE engine (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL);

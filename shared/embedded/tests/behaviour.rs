@@ -10,7 +10,7 @@ use kontor_testkit::order::{entry, order};
 use kontor_testkit::outbox::Office;
 use kontor_testkit::{
     configs_behave, cursors_behave, failures_behave, leases_behave, orders_behave, outboxes_behave,
-    queues_behave, wall_clock,
+    privacy_behaves, queues_behave, wall_clock,
 };
 
 fn open(dir: &tempfile::TempDir) -> Engine {
@@ -104,4 +104,57 @@ fn a_folder_has_one_owner() {
     assert!(Engine::open(dir.path(), wall_clock()).is_err(), "a handle is left");
     drop(handle);
     drop(open(&dir));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn privacy() {
+    let dir = tempfile::tempdir().unwrap();
+    privacy_behaves(open(&dir)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_on_their_way_are_seen() {
+    use kontor_flow::ports::{Archive as _, Sender as _};
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let bodies = (0..450).map(|n| Outgoing::now(format!("{{\"nr\":{n}}}")));
+    engine.send(Address::Live(Queue::Events), bodies.collect()).await.unwrap();
+    engine.send(Address::Dead(Queue::Mail), vec![Outgoing::now("dead".to_owned())]).await.unwrap();
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = engine.messages(after.as_deref()).await.unwrap().unwrap();
+        seen.extend(page.found);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 451);
+    assert_eq!(seen.last().unwrap(), &(Address::Dead(Queue::Mail), "dead".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settled_failures_are_purged_and_open_ones_kept() {
+    use kontor_flow::failure::{FailureAct, FailureClass, FailureState};
+    use kontor_flow::ports::Failures;
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let day = std::time::Duration::from_secs(24 * 3600);
+    let mut ids = Vec::new();
+    for (nth, state) in [FailureState::Open, FailureState::Replayed, FailureState::Discarded].into_iter().enumerate() {
+        let mut failure = kontor_testkit::failures::failure(u64::try_from(nth).unwrap(), FailureClass::Refused);
+        failure.state = state;
+        if state == FailureState::Discarded {
+            let at = failure.last_at + day * 10;
+            failure.history.push(FailureAct { at, by: "anna".to_owned(), what: "discarded".to_owned() });
+        }
+        Failures::store(&engine, &failure).await.unwrap();
+        ids.push((failure.id.clone(), failure.last_at));
+    }
+    let start = ids.last().unwrap().1;
+    assert_eq!(engine.purge_failures(start + day * 89).await.unwrap(), 0);
+    assert_eq!(engine.purge_failures(start + day * 91).await.unwrap(), 1, "replayed long ago");
+    assert_eq!(engine.purge_failures(start + day * 101).await.unwrap(), 1, "discarded ten days later");
+    assert_eq!(engine.purge_failures(start + day * 5000).await.unwrap(), 0);
+    assert!(Failures::load(&engine, &ids[0].0).await.unwrap().is_some(), "an open one is never thrown away");
 }

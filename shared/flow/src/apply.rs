@@ -11,7 +11,13 @@ use crate::{Event, EventRecord, Facts};
 /// Takes `record` into `facts`. Answers whether anything changed: if not, nothing needs to be stored.
 pub fn apply(facts: &mut Facts, record: EventRecord) -> bool {
     let as_of = record.as_of;
-    match record.event {
+    let event = match facts.erased {
+        // Whatever the shop sends once more: what was erased does not come back.
+        Some(_) => record.event.without_person(),
+        None => Some(record.event),
+    };
+    let Some(event) = event else { return false };
+    match event {
         Event::Placed(order) => hear(&mut facts.placed, as_of, *order),
         Event::Life(life) => hear(&mut facts.life, as_of, life),
         Event::Paid(payment) => hear_of(&mut facts.payments, payment.id.clone(), as_of, payment),

@@ -40,6 +40,9 @@ pub struct Facts {
     /// What people decided.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub decided: BTreeMap<StepName, Told<Decision>>,
+    /// When the personal data was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased: Option<jiff::Timestamp>,
 }
 
 impl Facts {

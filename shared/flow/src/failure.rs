@@ -138,8 +138,9 @@ pub struct FailureAct {
     pub what: String,
 }
 
-/// A message that could not be processed, with everything needed to understand and repeat it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A message that could not be processed, with everything needed to understand and repeat it. `Debug` shows nothing of the
+/// message.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Its id.
     pub id: FailureId,
@@ -172,4 +173,20 @@ pub struct Failure {
     /// What was done about it, oldest first.
     #[serde(default)]
     pub history: Vec<FailureAct>,
+}
+
+impl Failure {
+    /// When it failed last or something was done about it.
+    #[must_use]
+    pub fn touched_at(&self) -> Timestamp {
+        self.history.iter().map(|act| act.at).fold(self.last_at, Timestamp::max)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, revision, queue, class, state, times, message, .. } = self;
+        let (class, state) = (class.as_str(), state.as_str());
+        write!(f, "Failure({id}.{revision} {queue} {class} {state} times {times}, {} bytes)", message.len())
+    }
 }

@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod apply;
+pub mod archive;
 pub mod command;
 pub mod engine;
 pub mod event;
@@ -15,6 +16,7 @@ pub mod order;
 pub mod outbox;
 pub mod plan;
 pub mod ports;
+pub mod privacy;
 pub mod remedy;
 pub mod told;
 

@@ -1,11 +1,12 @@
 //! Writing and sending as one act: what stores first and then sends, and what does both in one transaction, look alike here.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::ports::{Leases, OrderWriter, Outgoing, Owner, Sender, StoreError};
+use crate::ports::{Leases, OrderWriter, Outgoing, Owner, Received, Sender, StoreError};
 use crate::{Address, CommandId, Finish, Order, TimelineEntry};
 
 /// A message with the queue it goes to.
@@ -15,6 +16,18 @@ pub struct Letter {
     pub to: Address,
     /// The message.
     pub message: Outgoing,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outgoing({} bytes, {:?} later)", self.body.len(), self.delay)
+    }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Received({}, {} bytes, taken {} times)", self.id, self.body.len(), self.receives)
+    }
 }
 
 /// Writes an order and sends what follows from it. Nothing is ever sent that was not stored.

@@ -266,6 +266,8 @@ impl<'a> Planner<'a> {
                 Some(self.request(command.clone(), attempt.saturating_add(1)))
             }
             StepState::Done { result: StepResult::Passed } | StepState::Failed { .. } => Some(before.clone()),
+            // Its condition may have been about what was erased.
+            StepState::Skipped { .. } if facts.erased.is_some() => Some(before.clone()),
             StepState::Done { .. } | StepState::Waiting { .. } | StepState::Skipped { .. } => None,
         }
     }

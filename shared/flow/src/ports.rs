@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kontor_domain::{OrderKey, ShopId};
 use serde::{Deserialize, Serialize};
 
+pub use crate::archive::{Archive, Deed, Page, PrivacyAct};
 pub use crate::command::flow_ref;
 use crate::order::OrderSummary;
 pub use crate::outbox::{Letter, OrderOutbox, ResultOutbox, ThenSend};
@@ -224,8 +225,8 @@ pub trait Configs: Send + Sync {
     async fn flow(&self, flow: &FlowRef) -> Result<Option<String>, StoreError>;
 }
 
-/// A message to send.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A message to send. `Debug` shows how long it is, no more.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Outgoing {
     /// The encoded message.
     pub body: String,
@@ -250,8 +251,8 @@ pub trait Sender: Send + Sync {
     async fn send(&self, to: Address, messages: Vec<Outgoing>) -> Result<(), StoreError>;
 }
 
-/// A message taken out of a queue, invisible to others for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message taken out of a queue, invisible to others for a while. `Debug` shows how long it is, no more.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Received {
     /// The queue's id of the message. Never an idempotency key: a redriven message gets a new one.
     pub id: String,

@@ -29,6 +29,24 @@ impl<T: Ord> Told<T> {
         self.values.last()
     }
 
+    /// Everything told for that instant.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.values.iter()
+    }
+
+    /// The same instant, with other values in the place of these.
+    #[must_use]
+    pub fn map(self, with: impl FnMut(T) -> T) -> Self {
+        Self { as_of: self.as_of, values: self.values.into_iter().map(with).collect() }
+    }
+
+    /// The same instant, with other values in the place of these; none if none is left.
+    #[must_use]
+    pub fn filter_map(self, with: impl FnMut(T) -> Option<T>) -> Option<Self> {
+        let values: BTreeSet<T> = self.values.into_iter().filter_map(with).collect();
+        (!values.is_empty()).then_some(Self { as_of: self.as_of, values })
+    }
+
     /// Whether two different values are told for the same instant.
     pub fn is_contradictory(&self) -> bool {
         self.values.len() > 1

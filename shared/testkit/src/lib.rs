@@ -14,6 +14,7 @@ pub mod ministack;
 pub mod order;
 pub mod orders;
 pub mod outbox;
+pub mod privacy;
 pub mod queues;
 
 pub use clock::{TestClock, wall_clock};
@@ -24,4 +25,5 @@ pub use leases::leases_behave;
 pub use ministack::{Ministack, ministack, ministack_with_rights};
 pub use orders::orders_behave;
 pub use outbox::outboxes_behave;
+pub use privacy::privacy_behaves;
 pub use queues::queues_behave;

@@ -11,6 +11,7 @@ use crate::plan::under_way_for;
 use crate::ports::{
     Claim, Connectors, Job, Leases, Letter, OrderReader, Outgoing, Owner, Past, ResultOutbox, Sender,
 };
+use crate::privacy::Named;
 use crate::remedy::chain;
 use crate::{
     Address, Command, Course, Event, EventRecord, FailureClass, FailureId, FailureNote, Finish, Happened,
@@ -135,14 +136,15 @@ impl CommandDesk {
         // A command is often several calls, and an earlier one may have had its effect before a later one failed. So
         // after any error the next attempt looks before it creates: one look-up more, and never a document more.
         self.leases.release(&command.id(), owner, true).await?;
+        let named = Named::of(&order.facts);
         let verdict = match (error.remedy(), tried_for(order, command, now) >= PATIENCE) {
             (Remedy::Retry { .. } | Remedy::Reconcile { .. }, true) => Verdict::Park(Parked {
                 class: FailureClass::Outage,
-                cause: chain(&error),
+                cause: named.hide(&chain(&error)),
                 attempts,
                 order: Some(order.key.clone()),
             }),
-            _ => error.verdict(attempts, Some(&order.key)),
+            _ => error.verdict_on(attempts, Some(&order.key), &named),
         };
         if let Verdict::Park(parked) = &verdict {
             self.report_failure(command, slip, parked, now).await?;

@@ -4,6 +4,7 @@ mod alerts;
 mod commands;
 mod events;
 mod overdue;
+mod privacy;
 mod replay;
 mod verdict;
 
@@ -11,5 +12,6 @@ pub use alerts::AlertDesk;
 pub use commands::{CommandDesk, Slip};
 pub use events::EventDesk;
 pub use overdue::{OverdueDesk, OverdueReport};
+pub use privacy::{Dossier, Erasure, PrivacyDesk, PrivacyError, Waiting};
 pub use replay::{ReplayDesk, ReplayError};
 pub use verdict::{DeskError, Parked, Verdict};

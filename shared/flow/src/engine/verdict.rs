@@ -7,6 +7,7 @@ use kontor_domain::OrderKey;
 
 use crate::message::MessageError;
 use crate::ports::{ReadError, StoreError};
+use crate::privacy::Named;
 use crate::remedy::chain;
 use crate::{CallError, FailureClass, FlowRef, Remedy};
 
@@ -170,15 +171,22 @@ impl DeskError {
     /// The verdict on the message, after `attempts`.
     #[must_use]
     pub fn verdict(&self, attempts: u32, order: Option<&OrderKey>) -> Verdict {
+        self.verdict_on(attempts, order, &Named::default())
+    }
+
+    /// The same, without the words of the order that name its person: an outside system may have said them.
+    #[must_use]
+    pub fn verdict_on(&self, attempts: u32, order: Option<&OrderKey>, named: &Named) -> Verdict {
+        let cause = named.hide(&chain(self));
         match self.remedy() {
             Remedy::Retry { after } | Remedy::Reconcile { after } => {
                 let order = order.map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(order, attempts, cause = %chain(self), "work is to be tried again");
+                tracing::warn!(order, attempts, cause, "work is to be tried again");
                 Verdict::Again { attempts, after }
             }
             Remedy::Park | Remedy::Alarm => Verdict::Park(Parked {
                 class: self.class(),
-                cause: chain(self),
+                cause,
                 attempts,
                 order: order.or(self.order()).cloned(),
             }),
