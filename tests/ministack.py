@@ -1,16 +1,23 @@
-"""Starts ministack 1.5.33, a local stand-in of AWS, with two faults of it mended:
+"""Starts ministack 1.5.33, a local stand-in of AWS, with six faults of it mended:
 
 * An invocation of a compiled function takes 100 ms: its runtime API writes head and body in two segments with Nagle's
   algorithm on, and it waits 50 ms for a first log line. Both are turned off (about 5 ms then).
 * It has no StartMessageMoveTask, ListMessageMoveTasks, CancelMessageMoveTask and ListDeadLetterSourceQueues, which is
   how messages are put back from a dead-letter queue.
+* An HTTP API is found only by callers who sign for the account that owns it. Shops sign nothing: its id is enough.
+* With AUTH=true it asks for sqs:SendMessageBatch and the like, which AWS does not have: the right to a batch is the right
+  to its single call.
+* With AUTH=true a mail is held against the right to send from anywhere, not from the domain it is from.
+* Schedules are looked at every ten seconds; here every second, so that a minute is a minute.
 
 Configuration as for ministack itself: GATEWAY_PORT, BIND_HOST, AWS_ENDPOINT_URL, IOT_MTLS_ENABLED.
 """
 import asyncio
+import email.utils
 import http.server
 import json
 import os
+import signal
 import socketserver
 import sys
 import threading
@@ -20,7 +27,10 @@ import uuid
 # This file has the name of the package: without its folder on the path the package is found.
 sys.path.pop(0)
 
+import ministack.core.iam_actions as rights
 import ministack.core.lambda_runtime as runtime
+import ministack.services.apigateway as apigateway
+import ministack.services.eventbridge as eventbridge
 import ministack.services.sqs as sqs
 
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
@@ -28,6 +38,40 @@ http.server.BaseHTTPRequestHandler.wbufsize = -1
 _drain = runtime.Worker._drain_stderr_bounded
 if _drain.__defaults__ == (0.05, 0.005, 0.25):
     _drain.__defaults__ = (0.002, 0.002, 0.25)
+
+eventbridge._SCHEDULER_TICK_INTERVAL = 1
+
+
+def _owner(api_id):
+    """Account and region of an HTTP API; ids are unique among accounts."""
+    return next(((account, region) for (account, region, known), _ in apigateway._apis.all_items() if known == api_id), None)
+
+
+apigateway.find_api_scope = _owner
+
+_asked_right = rights.extract_iam_action
+
+
+def _right(service, *request):
+    """The right a call asks for."""
+    right = _asked_right(service, *request)
+    return right.removesuffix("Batch") if right and right.startswith("sqs:") else right
+
+
+rights.extract_iam_action = _right
+
+_asked_resource = rights.extract_resource_arn
+
+
+def _resource(service, method, path, headers, body, query, region, account):
+    """What a call is about; for a mail, the domain it is from."""
+    if service == "ses" and method == "POST" and path.rstrip("/") == "/v2/email/outbound-emails":
+        _, address = email.utils.parseaddr(json.loads(body).get("FromEmailAddress", ""))
+        return f"arn:aws:ses:{region}:{account}:identity/{address.rpartition('@')[2]}"
+    return _asked_resource(service, method, path, headers, body, query, region, account)
+
+
+rights.extract_resource_arn = _resource
 
 _FAST = 500  # messages per second from which on nobody waits between two
 _tasks = {}  # handle -> task
@@ -144,8 +188,12 @@ sqs._HANDLERS.update(
 
 
 def _end_with_starter():
-    """Whoever starts this holds the other end of stdin: when it goes, even by SIGKILL, this goes too."""
+    """Whoever starts this holds the other end of stdin: when it goes, even by SIGKILL, this goes too.
+
+    In order, so that no function is left behind; at once, if that takes too long."""
     sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
     os._exit(0)
 
 

@@ -3,9 +3,10 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use kontor_sandbox::contract::Validator;
 use kontor_sandbox::traffic::Parcel;
 use kontor_sandbox::{shopify, weclapp, woocommerce};
 use serde_json::Value;
@@ -31,6 +32,12 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
+/// What every request to the ERP is held against, where it is there.
+pub(crate) fn erp_contract() -> Option<Arc<Validator>> {
+    let path = crate::contracts().map(|dir| dir.join("weclapp/openapi-v2.orchestrator-subset.json"));
+    path.and_then(|path| Validator::load(&path).unwrap()).map(Arc::new)
+}
+
 /// The stand-ins.
 pub(crate) struct Stands {
     pub(crate) erp: weclapp::Sandbox,
@@ -41,12 +48,10 @@ pub(crate) struct Stands {
 impl Stands {
     /// Starts them; every request to the ERP is held against its contract where that is there.
     pub(crate) async fn start() -> Self {
-        let path = crate::contracts().map(|dir| dir.join("weclapp/openapi-v2.orchestrator-subset.json"));
-        let contract = path.and_then(|path| kontor_sandbox::contract::Validator::load(&path).unwrap());
         let options = weclapp::Options {
             token: TOKEN.to_owned(),
             warehouse_delay: Duration::from_millis(100),
-            contract: contract.map(std::sync::Arc::new),
+            contract: erp_contract(),
             ..weclapp::Options::default()
         };
         Self {

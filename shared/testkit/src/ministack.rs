@@ -11,13 +11,19 @@ use std::time::Duration;
 
 /// Starts of ministack that are tried: another process may take the port in between.
 const STARTS: u32 = 3;
-/// Looks at its health, a tenth of a second apart.
+/// Looks at its health, and at its end, a tenth of a second apart.
 const LOOKS: u32 = 300;
+/// Attempts at fetching the packages: a registry may be away for a moment.
+const FETCHES: u32 = 3;
 
-/// A running ministack; dropping it ends it.
+/// The secret key of every account.
+pub const SECRET_KEY: &str = "test";
+
+/// A running ministack; dropping it ends it, and the functions that run in it.
 #[derive(Debug)]
 pub struct Ministack {
     child: Child,
+    python: PathBuf,
     port: u16,
     accounts: AtomicU32,
 }
@@ -29,6 +35,12 @@ impl Ministack {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The Python with the packages of `tests/requirements.txt`, boto3 among them.
+    #[must_use]
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
     /// A new account of twelve digits: used as access key id, it is a world of its own.
     #[must_use]
     pub fn account(&self) -> String {
@@ -38,6 +50,14 @@ impl Ministack {
 
 impl Drop for Ministack {
     fn drop(&mut self) {
+        // It ends with its standard input, after the functions that run in it.
+        drop(self.child.stdin.take());
+        for _ in 0..LOOKS {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
         // An error means that it has ended already.
         if self.child.kill().is_ok() {
             self.child.wait().ok();
@@ -54,8 +74,24 @@ impl Drop for Ministack {
 /// If it can't be had and `CI` is `true`; if it can be had and does not start.
 #[must_use]
 pub fn ministack() -> Option<Ministack> {
+    open(false)
+}
+
+/// The same, with rights: calls must be signed, and functions may do what the policies of their roles allow, no more.
+/// Conditions on the keys of a table are not looked at.
+///
+/// # Panics
+/// As [`ministack`].
+#[must_use]
+pub fn ministack_with_rights() -> Option<Ministack> {
+    open(true)
+}
+
+fn open(rights: bool) -> Option<Ministack> {
     match environment(&root()) {
-        Ok(python) => Some(start(&python).unwrap_or_else(|why| panic!("ministack does not start: {why}"))),
+        Ok(python) => {
+            Some(start(&python, rights).unwrap_or_else(|why| panic!("ministack does not start: {why}")))
+        }
         Err(why) => {
             assert!(!in_ci(), "ministack is needed where CI=true, and cannot be had: {why}");
             let line = format!("\n*** NOT TESTED: ministack cannot be had: {why}\n\n");
@@ -93,11 +129,25 @@ fn environment(root: &Path) -> Result<PathBuf, String> {
     if venv.exists() {
         std::fs::remove_dir_all(&venv).map_err(|e| e.to_string())?;
     }
-    run("python3", ["-m".as_ref(), "venv".as_ref(), venv.as_os_str()])?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"].map(OsStr::new);
-    run(&python, install.into_iter().chain([wanted.as_os_str()]))?;
+    run("python3", ["-m".as_ref(), "venv".as_ref(), venv.as_os_str()]).map_err(|why| {
+        format!("{why} (python3 with its module venv is needed; Debian: apt install python3-venv)")
+    })?;
+    fetch(&python, &wanted)?;
     std::fs::write(&stamp, wanted_text).map_err(|e| e.to_string())?;
     Ok(python)
+}
+
+fn fetch(python: &Path, wanted: &Path) -> Result<(), String> {
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
+    let mut why = String::new();
+    for _ in 0..FETCHES {
+        match run(python, install.map(OsStr::new).into_iter().chain([wanted.as_os_str()])) {
+            Ok(()) => return Ok(()),
+            Err(error) => why = error,
+        }
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    Err(format!("{why} (pip must reach a Python registry)"))
 }
 
 fn run<'a>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = &'a OsStr>) -> Result<(), String> {
@@ -106,14 +156,15 @@ fn run<'a>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = &'a OsStr>
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{name} ended with {}: {}", output.status, said.lines().last().unwrap_or_default()))
+    // `venv` tells on standard output what is missing, `pip` on standard error.
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned();
+    Err(format!("{name} ended with {}: {said}", output.status))
 }
 
-fn start(python: &Path) -> Result<Ministack, String> {
+fn start(python: &Path, rights: bool) -> Result<Ministack, String> {
     let mut why = String::new();
     for _ in 0..STARTS {
-        let mut ministack = spawn(python)?;
+        let mut ministack = spawn(python, rights)?;
         match wait_until_ready(&mut ministack) {
             Ok(()) => return Ok(ministack),
             Err(error) => why = error,
@@ -122,7 +173,7 @@ fn start(python: &Path) -> Result<Ministack, String> {
     Err(why)
 }
 
-fn spawn(python: &Path) -> Result<Ministack, String> {
+fn spawn(python: &Path, rights: bool) -> Result<Ministack, String> {
     let free = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
     let port = free.local_addr().map_err(|e| e.to_string())?.port();
     drop(free);
@@ -133,12 +184,14 @@ fn spawn(python: &Path) -> Result<Ministack, String> {
         .env("IOT_MTLS_ENABLED", "0")
         .env("GATEWAY_PORT", port.to_string())
         .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .env("AUTH", rights.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| e.to_string())?;
-    Ok(Ministack { child, port, accounts: AtomicU32::new(1) })
+    Ok(Ministack { child, python: python.to_owned(), port, accounts: AtomicU32::new(1) })
 }
 
 fn wait_until_ready(ministack: &mut Ministack) -> Result<(), String> {
