@@ -347,6 +347,13 @@ fn check_stacks(wrong: &mut Wrong, templates: &Templates) {
     wrong.differs("table", &outputs["TableName"]["Value"], &attribute("Data", "Outputs.TableName"));
     wrong.differs("topic", &outputs["AlertTopic"]["Value"], &attribute("Messaging", "Outputs.AlertsArn"));
     wrong.differs("APIs", &of_type(&templates.bundle, "AWS::ApiGatewayV2::Api").len(), &1);
+    let stage = &templates.bundle["Resources"]["Stage"]["Properties"];
+    let throttled = json!({
+        "ThrottlingRateLimit": { "Ref": "RequestsPerSecond" }, "ThrottlingBurstLimit": { "Ref": "RequestsPerSecond" }
+    });
+    wrong.differs("throttling", &stage["DefaultRouteSettings"], &throttled);
+    // Its lines would have the secret in weclapp's path in them.
+    wrong.differs("access log", &stage["AccessLogSettings"], &Value::Null);
 }
 
 fn check_queues(wrong: &mut Wrong, messaging: &Value) {
@@ -362,7 +369,14 @@ fn check_queues(wrong: &mut Wrong, messaging: &Value) {
         wrong.differs(&name, &it["SqsManagedSseEnabled"], &json!(true));
         let redrive = json!({ "deadLetterTargetArn": attribute(&resource(queue, true), "Arn"), "maxReceiveCount": 200 });
         wrong.differs(&name, &it["RedrivePolicy"], if dead { &Value::Null } else { &redrive });
+        let policy = &messaging["Resources"][format!("{name}Policy")];
+        wrong.differs(&name, &policy["Type"], &json!("AWS::SQS::QueuePolicy"));
+        wrong.differs(&name, &policy["Properties"]["Queues"], &json!([{ "Ref": name }]));
+        let deny = json!([plain_denied("sqs:*", &attribute(&name, "Arn"))]);
+        wrong.differs(&name, &policy["Properties"]["PolicyDocument"]["Statement"], &deny);
     }
+    wrong.differs("queue policies", &of_type(messaging, "AWS::SQS::QueuePolicy").len(), &queues.len());
+    check_topic_policy(wrong, messaging);
     let topics = of_type(messaging, "AWS::SNS::Topic");
     let called = topics.get("Alerts").map(|it| it["Properties"]["Subscription"].clone());
     wrong.differs(
@@ -370,6 +384,29 @@ fn check_queues(wrong: &mut Wrong, messaging: &Value) {
         &called,
         &Some(json!([{ "Protocol": "email", "Endpoint": { "Ref": "AlertMail" } }])),
     );
+}
+
+/// What refuses everybody who comes without TLS.
+fn plain_denied(action: &str, resource: &Value) -> Value {
+    json!({
+        "Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource,
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } }
+    })
+}
+
+/// Only this account's alarms may call, and nobody without TLS.
+fn check_topic_policy(wrong: &mut Wrong, messaging: &Value) {
+    let policies = of_type(messaging, "AWS::SNS::TopicPolicy");
+    wrong.differs("topic policies", &policies.len(), &1);
+    let policy = policies.get("AlertsPolicy").map_or(&Value::Null, |it| &it["Properties"]);
+    let topic = json!({ "Ref": "Alerts" });
+    wrong.differs("topic policy", &policy["Topics"], &json!([topic]));
+    let alarms = json!({
+        "Effect": "Allow", "Principal": { "Service": "cloudwatch.amazonaws.com" }, "Action": "sns:Publish",
+        "Resource": topic, "Condition": { "StringEquals": { "aws:SourceAccount": { "Ref": "AWS::AccountId" } } }
+    });
+    let should = json!([alarms, plain_denied("sns:Publish", &topic)]);
+    wrong.differs("topic policy", &policy["PolicyDocument"]["Statement"], &should);
 }
 
 fn check_table(wrong: &mut Wrong, data: &Value) {

@@ -79,6 +79,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Failures,
     },
+    /// A person's data: export it, erase it.
+    Privacy {
+        #[command(flatten)]
+        place: PlaceArgs,
+        #[command(subcommand)]
+        what: Privacy,
+    },
     /// Measure this machine: orders accepted and carried through, CPU and calls per order.
     Bench {
         /// Orders to send.
@@ -129,6 +136,52 @@ pub(crate) struct DataArgs {
     /// The folder of `kontor up`.
     #[arg(long, default_value = "data", global = true)]
     pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// The folder of `kontor up`.
+    #[arg(long, default_value = "data", global = true)]
+    pub(crate) data: PathBuf,
+    /// The table of a deployed bundle instead (an output of its stack).
+    #[arg(long, global = true, conflicts_with = "data")]
+    pub(crate) table: Option<String>,
+    /// Who asks; kept in the record of what was done.
+    #[arg(long, default_value = "operator", global = true)]
+    pub(crate) by: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WhoArgs {
+    /// Who ordered with this e-mail address; `-` reads it from standard input, so that no list of processes shows it.
+    #[arg(long)]
+    pub(crate) email: Option<String>,
+    /// Who placed this order, <shop>/<order id>.
+    #[arg(long)]
+    pub(crate) order: Option<OrderKey>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Privacy {
+    /// Write everything that is held of a person, as JSON.
+    Export {
+        #[command(flatten)]
+        who: WhoArgs,
+    },
+    /// Erase a person from orders that are over, and from failures; amounts, articles and ids remain.
+    Erase {
+        #[command(flatten)]
+        who: WhoArgs,
+    },
+    /// Erase the persons from all orders that were over for so long.
+    Expire {
+        /// Days since the order was completed or cancelled.
+        #[arg(long, value_parser = value_parser!(u32).range(1..))]
+        days: u32,
+    },
+    /// What was done so far: when, by whom, to how many.
+    Acts,
 }
 
 #[derive(Debug, Subcommand)]

@@ -19,17 +19,17 @@ use kontor_runtime::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, Work
 use kontor_runtime::book::{Book, Library, Vault};
 use kontor_runtime::clock;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::mailer::Post;
 use crate::pump::Pump;
-use crate::{http, office};
+use crate::{http, office, privacy};
 
 /// How often due orders are looked for.
 const OVERDUE_EVERY: Duration = Duration::from_secs(20);
 
-/// How often old leases are thrown away.
+/// How often old leases and failures are thrown away.
 const PURGE_EVERY: u32 = 180;
 
 /// What a house is made of.
@@ -66,6 +66,8 @@ pub(crate) struct Doors {
     pub(crate) hints: HintGate,
     /// Store and queues.
     pub(crate) engine: Engine,
+    /// Room for long bodies, in KiB.
+    pub(crate) room: Semaphore,
 }
 
 /// Opens the store in `data`.
@@ -101,6 +103,8 @@ impl House {
             tasks.spawn(pump.run(stop.clone()));
         }
         tasks.spawn(overdue(self.overdue_desk(), self.engine.clone(), stop.clone()));
+        let days = self.book.config.retention.as_ref().map(|retention| retention.orders_days);
+        tasks.spawn(privacy::expire_daily(self.engine.clone(), days, stop.clone()));
         let control = office::listen(&self.data)?;
         tasks.spawn(office::serve(control, self.engine.clone(), stop.clone()));
         let served = http::serve(listener, Arc::new(self.doors()?), stop).await;
@@ -116,7 +120,8 @@ impl House {
             gates.insert(kind, Gate::build(&self.book.config, kind, &self.book.secrets)?);
         }
         let hints = HintGate::build(&self.book.config.erp, &self.book.secrets)?;
-        Ok(Doors { gates, hints, engine: self.engine.clone() })
+        let room = Semaphore::new(http::ROOM);
+        Ok(Doors { gates, hints, engine: self.engine.clone(), room })
     }
 
     fn event_desk(&self) -> EventDesk {
@@ -206,6 +211,11 @@ async fn overdue(desk: OverdueDesk, engine: Engine, mut stop: watch::Receiver<bo
             && let Err(error) = engine.purge(clock::now()).await
         {
             tracing::warn!(cause = %chain(&error), "old leases cannot be thrown away");
+        }
+        if rounds.is_multiple_of(PURGE_EVERY)
+            && let Err(error) = engine.purge_failures(clock::now()).await
+        {
+            tracing::warn!(cause = %chain(&error), "old failures cannot be thrown away");
         }
         rounds = rounds.wrapping_add(1);
         tokio::select! {

@@ -1,25 +1,28 @@
 //! What one machine listens on: webhooks and a health check.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use kontor_connectors::config::ShopKind;
 use kontor_flow::message::LONGEST_BODY;
 use kontor_flow::remedy::BoxError;
 use kontor_runtime::clock;
-use kontor_runtime::webhook::{Reply, receive, receive_hint};
+use kontor_runtime::webhook::{LONGEST_HINT, Reply, receive, receive_hint};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{SemaphorePermit, watch};
 
 use crate::house::Doors;
-use crate::up::stopped;
+use crate::listen::{self, LIMITS};
 
 /// Serves until `stop` turns true and every request begun is answered.
 pub(crate) async fn serve(
@@ -33,7 +36,7 @@ pub(crate) async fn serve(
         .route("/webhooks/weclapp/{secret}", post(weclapp))
         .route("/health", get(health))
         .with_state(doors);
-    Ok(axum::serve(listener, routes).with_graceful_shutdown(stopped(stop)).await?)
+    listen::serve(listener, routes, LIMITS, stop).await
 }
 
 type Shown = (StatusCode, &'static str);
@@ -42,13 +45,55 @@ fn show(reply: Reply) -> Shown {
     (StatusCode::from_u16(reply.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), reply.text())
 }
 
-/// The whole body, if it is no longer than any delivery may be. What is longer is not kept in memory.
-async fn whole(body: Body) -> Result<Bytes, Shown> {
-    to_bytes(body, LONGEST_BODY).await.map_err(|_| show(Reply::TooLarge))
+/// Bodies up to this long, in bytes, are read at any time: as many as there are connections fit into memory.
+const SMALL: usize = 64 * 1024;
+
+/// Room for longer bodies, in KiB, of all requests together.
+pub(crate) const ROOM: usize = 64 * 1024;
+
+/// For a body, and for the room it takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A body, and the room it takes as long as it is there.
+type Whole<'a> = (Bytes, Option<SemaphorePermit<'a>>);
+
+/// The whole body, if it is no longer than `longest`. What says that it is longer is not read at all, and what turns out to
+/// be is not kept.
+async fn whole<'a>(
+    doors: &'a Doors,
+    headers: &HeaderMap,
+    body: Body,
+    longest: usize,
+) -> Result<Whole<'a>, Shown> {
+    let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if told.is_some_and(|told| told > longest) {
+        return Err(show(Reply::TooLarge));
+    }
+    let size = told.unwrap_or(longest);
+    let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
+    let read = async {
+        let room = if size > SMALL { doors.room.acquire_many(kib).await.ok() } else { None };
+        (to_bytes(body, longest).await, room)
+    };
+    match tokio::time::timeout(PATIENCE, read).await {
+        Ok((Ok(body), room)) => Ok((body, room)),
+        Ok((Err(_), _)) => Err(show(Reply::TooLarge)),
+        Err(_) => {
+            Err((StatusCode::REQUEST_TIMEOUT, "this delivery did not arrive in time; please send it again"))
+        }
+    }
 }
 
-async fn deliver(doors: &Doors, kind: ShopKind, shop: &str, headers: HeaderMap, body: Body) -> Shown {
-    let body = match whole(body).await {
+/// What stands in the path, if it can be read; else nothing, which is no shop and no secret.
+type Word = Result<Path<String>, PathRejection>;
+
+fn word(word: Word) -> String {
+    word.map(|Path(word)| word).unwrap_or_default()
+}
+
+async fn deliver(doors: &Doors, kind: ShopKind, shop: Word, headers: HeaderMap, body: Body) -> Shown {
+    let shop = &word(shop);
+    let (body, _room) = match whole(doors, &headers, body, LONGEST_BODY).await {
         Ok(body) => body,
         Err(answer) => return answer,
     };
@@ -56,27 +101,17 @@ async fn deliver(doors: &Doors, kind: ShopKind, shop: &str, headers: HeaderMap, 
     show(receive(gate, &doors.engine, shop, headers, body, clock::now()).await)
 }
 
-async fn woocommerce(
-    State(doors): State<Arc<Doors>>,
-    Path(shop): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Shown {
-    deliver(&doors, ShopKind::Woocommerce, &shop, headers, body).await
+async fn woocommerce(State(doors): State<Arc<Doors>>, shop: Word, headers: HeaderMap, body: Body) -> Shown {
+    deliver(&doors, ShopKind::Woocommerce, shop, headers, body).await
 }
 
-async fn shopify(
-    State(doors): State<Arc<Doors>>,
-    Path(shop): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Shown {
-    deliver(&doors, ShopKind::Shopify, &shop, headers, body).await
+async fn shopify(State(doors): State<Arc<Doors>>, shop: Word, headers: HeaderMap, body: Body) -> Shown {
+    deliver(&doors, ShopKind::Shopify, shop, headers, body).await
 }
 
-async fn weclapp(State(doors): State<Arc<Doors>>, Path(secret): Path<String>, body: Body) -> Shown {
-    match whole(body).await {
-        Ok(body) => show(receive_hint(&doors.hints, &doors.engine, &secret, &body).await),
+async fn weclapp(State(doors): State<Arc<Doors>>, secret: Word, headers: HeaderMap, body: Body) -> Shown {
+    match whole(&doors, &headers, body, LONGEST_HINT).await {
+        Ok((body, _room)) => show(receive_hint(&doors.hints, &doors.engine, &word(secret), &body).await),
         Err(answer) => answer,
     }
 }

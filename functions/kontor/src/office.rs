@@ -6,11 +6,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
+use jiff::Timestamp;
 use kontor_domain::OrderKey;
 use kontor_embedded::Engine;
-use kontor_flow::engine::ReplayDesk;
+use kontor_flow::engine::{Dossier, Erasure, ReplayDesk};
 use kontor_flow::order::OrderSummary;
-use kontor_flow::ports::{Configs, FailureFilter, OrderFilter, OrderIndex, Outgoing, Sender as _};
+use kontor_flow::ports::{
+    Archive as _, Configs, FailureFilter, OrderFilter, OrderIndex, Outgoing, PrivacyAct, Sender as _,
+};
+use kontor_flow::privacy::Person;
 use kontor_flow::remedy::{BoxError, chain};
 use kontor_flow::{
     Address, Course, Decision, Event, EventRecord, Failure, FailureClass, FailureId, FailureState, Flow,
@@ -23,6 +27,7 @@ use tokio::sync::watch;
 
 use crate::fault::Wrong;
 use crate::house::open_engine;
+use crate::privacy::{privacy_desk, refused};
 use crate::up::stopped;
 
 /// The socket in the data folder. Who may write to the folder may use it.
@@ -43,6 +48,14 @@ pub(crate) enum Question {
     Failure { id: FailureId },
     /// Put a failure's message back into its queue.
     Replay { id: FailureId, body: Option<String>, by: String },
+    /// Everything that is held of a person.
+    Export { person: Person, by: String },
+    /// Erase what is held of a person.
+    Erase { person: Person, by: String },
+    /// Erase what was over before then.
+    Expire { before: Timestamp, by: String },
+    /// What was done about personal data.
+    Acts,
     /// Give a failure up.
     Discard { id: FailureId, because: String, by: String },
 }
@@ -60,6 +73,14 @@ pub(crate) enum Answer {
     Failures(Vec<Failure>),
     /// One failure, as it is now; none if there is none.
     Failure(Option<Box<Failure>>),
+    /// Everything that is held of a person.
+    Dossier(Box<Dossier>),
+    /// What was erased.
+    Erased(Erasure),
+    /// From so many orders something was erased.
+    Expired(usize),
+    /// What was done about personal data.
+    Acts(Vec<PrivacyAct>),
     /// What is wrong with the question.
     Wrong(String),
     /// Why there is no answer.
@@ -86,7 +107,11 @@ pub(crate) async fn ask(data: &Path, question: Question) -> Result<Answer, BoxEr
         | Answer::Order(_)
         | Answer::Decided
         | Answer::Failures(_)
-        | Answer::Failure(_)) => Ok(answer),
+        | Answer::Failure(_)
+        | Answer::Dossier(_)
+        | Answer::Erased(_)
+        | Answer::Expired(_)
+        | Answer::Acts(_)) => Ok(answer),
     }
 }
 
@@ -155,6 +180,17 @@ async fn work(engine: &Engine, question: Question) -> Result<Answer, BoxError> {
             let replayed = desk().replay(&id, body.as_deref().map(str::as_bytes), &by, clock::now()).await?;
             Answer::Failure(Some(Box::new(replayed)))
         }
+        Question::Export { person, by } => {
+            Answer::Dossier(Box::new(privacy_desk(engine).export(&person, &by, clock::now()).await?))
+        }
+        Question::Erase { person, by } => {
+            let erased = privacy_desk(engine).erase(&person, &by, clock::now()).await;
+            Answer::Erased(erased.map_err(refused)?)
+        }
+        Question::Expire { before, by } => {
+            Answer::Expired(privacy_desk(engine).expire(before, &by, clock::now(), &|| false).await?)
+        }
+        Question::Acts => Answer::Acts(engine.acts().await?),
         Question::Discard { id, because, by } => {
             Answer::Failure(Some(Box::new(desk().discard(&id, &because, &by, clock::now()).await?)))
         }

@@ -7,7 +7,7 @@ use kontor_runtime::signals;
 
 use crate::args::{Args, Command};
 use crate::out::Out;
-use crate::{bench, check, demo, failures, fault, flows, init, load, orders, push, sandbox, up};
+use crate::{bench, check, demo, failures, fault, flows, init, load, orders, privacy, push, sandbox, up};
 
 /// What was asked for is wrong: the call, or the configuration it names.
 pub(crate) const WRONG: u8 = 2;
@@ -32,6 +32,7 @@ async fn command(args: Args, out: Out) -> Result<ExitCode, BoxError> {
         Command::Flow { what } => flows::run(what, out).await,
         Command::Failures { data, what } => failures::run(&data.data, what, out).await,
         Command::Bench { orders, senders, width } => bench::run(orders, senders, width, out).await,
+        Command::Privacy { place, what } => privacy::run(&place, what, out).await,
         Command::Push { config, table, by } => push::run(&config, &table, by, out).await,
         Command::Load { to, orders, senders } => load::run(&to, orders, senders, out).await,
     }

@@ -1,6 +1,7 @@
 //! `kontor up`: everything in one process, durable in one folder.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,7 +32,8 @@ pub(crate) async fn run(
     if !missing.is_empty() {
         return check::refuse(&missing, out);
     }
-    std::fs::create_dir_all(&data).map_err(|error| {
+    // What is kept in it is nobody else's business.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data).map_err(|error| {
         format!("the folder {} cannot be made ({error}); name another with --data", data.display())
     })?;
     let plan = Plan {

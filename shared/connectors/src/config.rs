@@ -27,6 +27,18 @@ pub struct Config {
     /// Mails to customers; none are sent without it.
     #[serde(default)]
     pub mail: Option<MailConfig>,
+    /// How long personal data is kept; for good without it.
+    #[serde(default)]
+    pub retention: Option<Retention>,
+}
+
+/// How long personal data is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// So many days after an order was completed or cancelled, names, addresses and notes are erased from it; amounts,
+    /// articles and ids remain.
+    pub orders_days: u32,
 }
 
 /// The kinds of shops there are connectors for.
@@ -214,7 +226,7 @@ impl Config {
             let message = format!("the file is larger than {} KB", LARGEST / 1024);
             return Err(vec![ConfigProblem { place: named(file, None), message }]);
         }
-        let config: Self = serde_saphyr::from_str_with_options(yaml, places::bounds()).map_err(|error| {
+        let config: Self = serde_saphyr::from_str(yaml).map_err(|error| {
             let at = error.location().map(|at| (at.line(), at.column()));
             vec![ConfigProblem { place: named(file, at), message: said(&error) }]
         })?;

@@ -84,13 +84,13 @@ impl fmt::Debug for Currency {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not a currency of ISO 4217.
-    #[error("{code:?} is no ISO 4217 currency")]
+    #[error("{} is no ISO 4217 currency", shown(code))]
     Currency {
         /// What was given.
         code: String,
     },
     /// Not a decimal number, or one with more digits than money has.
-    #[error("{text:?} is no amount of money")]
+    #[error("{} is no amount of money", shown(text))]
     Amount {
         /// What was given.
         text: String,
@@ -106,6 +106,17 @@ pub enum MoneyError {
     /// The sum is larger than 28 digits.
     #[error("the sum of money is too large")]
     Overflow,
+}
+
+/// What stood where money was expected, as far as it could be some: anything else may be somebody's name.
+fn shown(text: &str) -> String {
+    let of_money = |c: char| c.is_ascii_digit() || "+-.,' eE".contains(c);
+    let code = text.len() <= 3 && text.chars().all(|c| c.is_ascii_alphabetic());
+    if code || text.len() <= 40 && text.chars().all(of_money) {
+        format!("{text:?}")
+    } else {
+        format!("a text of {} characters", text.chars().count())
+    }
 }
 
 /// An amount of money. Equal amounts are equal however many zeros they were written with.
@@ -264,6 +275,16 @@ mod tests {
 
     fn eur(text: &str) -> Money {
         Money::parse(text, Currency::EUR).unwrap()
+    }
+
+    #[test]
+    fn what_is_no_money_is_not_told() {
+        let said = |text| Money::parse(text, Currency::EUR).unwrap_err().to_string();
+        assert_eq!(said("1.2.3"), "\"1.2.3\" is no amount of money");
+        assert_eq!(said("Erika Beispiel"), "a text of 14 characters is no amount of money");
+        let code = |text| Currency::parse(text).unwrap_err().to_string();
+        assert_eq!(code("XYZ"), "\"XYZ\" is no ISO 4217 currency");
+        assert_eq!(code("Erika"), "a text of 5 characters is no ISO 4217 currency");
     }
 
     #[test]

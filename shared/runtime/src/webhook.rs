@@ -10,7 +10,7 @@ use kontor_flow::remedy::chain;
 use kontor_flow::{Address, Message, Queue};
 
 /// The longest hint that is read, in bytes.
-const LONGEST_HINT: usize = 64 * 1024;
+pub const LONGEST_HINT: usize = 64 * 1024;
 
 /// What the caller is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

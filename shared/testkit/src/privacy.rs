@@ -44,8 +44,8 @@ where
     let mut theirs = failure(1, FailureClass::Refused);
     theirs.order = Some(first.key.clone());
     theirs.message = format!("no message at all, but with {}", MAILBOX.to_uppercase());
-    store.store_failure(&theirs).await;
-    store.store_failure(&failure(2, FailureClass::Refused)).await;
+    keep(store.as_ref(), &theirs).await;
+    keep(store.as_ref(), &failure(2, FailureClass::Refused)).await;
 
     whatever_is_under_way_is_in_the_way(&desk, &open, &mut theirs, store.as_ref()).await;
     everything_is_told_and_erased(&desk, store.as_ref(), &[&first, &second, &open]).await;
@@ -53,16 +53,8 @@ where
 }
 
 /// Two ports have a `store`.
-#[async_trait::async_trait]
-trait Keep {
-    async fn store_failure(&self, failure: &kontor_flow::Failure);
-}
-
-#[async_trait::async_trait]
-impl<S: Failures> Keep for S {
-    async fn store_failure(&self, failure: &kontor_flow::Failure) {
-        Failures::store(self, failure).await.unwrap();
-    }
+async fn keep(failures: &dyn Failures, failure: &kontor_flow::Failure) {
+    failures.store(failure).await.unwrap();
 }
 
 async fn put(writer: &dyn OrderWriter, order: &Order) {
@@ -103,7 +95,7 @@ async fn whatever_is_under_way_is_in_the_way(
     put(store, &done).await;
     failure.revision = 2;
     failure.state = FailureState::Discarded;
-    store.store_failure(failure).await;
+    keep(store, failure).await;
 }
 
 async fn everything_is_told_and_erased(

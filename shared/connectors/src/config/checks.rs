@@ -34,6 +34,12 @@ pub(super) fn slips(config: &Config) -> Vec<Slip> {
     if let Some(mail) = &config.mail {
         of_mail(mail, &mut |field, message| say(format!("mail.{field}"), message));
     }
+    if config.retention.as_ref().is_some_and(|retention| retention.orders_days == 0) {
+        found.push(Slip {
+            path: "retention.orders_days".to_owned(),
+            message: "give one day at least; returns and invoices need the customer for longer".to_owned(),
+        });
+    }
     found
 }
 
