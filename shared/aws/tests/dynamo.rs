@@ -9,7 +9,9 @@ use kontor_flow::ports::{Leases, OrderReader, OrderWriter, Owner, StoreError};
 use kontor_flow::{CommandId, FailureClass};
 use kontor_testkit::clock::time;
 use kontor_testkit::order::{BEGINNING, entry, key, large, order, step};
-use kontor_testkit::{configs_behave, cursors_behave, failures_behave, leases_behave, orders_behave, privacy_behaves};
+use kontor_testkit::{
+    configs_behave, cursors_behave, failures_behave, leases_behave, orders_behave, privacy_behaves,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -80,14 +82,16 @@ async fn failures_have_an_end_once_they_are_settled() {
     create_table(&client, &table()).await.unwrap();
     let store = Store::new(client.clone(), table());
     let mut failure = kontor_testkit::failures::failure(1, FailureClass::Refused);
-    let days = |n: i64| Some((failure.last_at + jiff::SignedDuration::from_hours(24 * n)).as_second().to_string());
+    let days =
+        |n: i64| Some((failure.last_at + jiff::SignedDuration::from_hours(24 * n)).as_second().to_string());
     let kept = days(90);
     for (revision, state, expected) in
         [(1, FailureState::Open, None), (2, FailureState::Discarded, kept), (3, FailureState::Open, None)]
     {
         (failure.revision, failure.state) = (revision, state);
         Failures::store(&store, &failure).await.unwrap();
-        let key = |name: &str, value: String| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value));
+        let key =
+            |name: &str, value: String| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value));
         let get = client.get_item().table_name("kontor");
         let keys = [key(PK, format!("FAILURE#{}", failure.id)), key(SK, "RECORD".to_owned())];
         let item = get.set_key(Some(keys.into())).send().await.unwrap().item.unwrap();

@@ -141,8 +141,11 @@ async fn settled_failures_are_purged_and_open_ones_kept() {
     let engine = open(&dir);
     let day = std::time::Duration::from_secs(24 * 3600);
     let mut ids = Vec::new();
-    for (nth, state) in [FailureState::Open, FailureState::Replayed, FailureState::Discarded].into_iter().enumerate() {
-        let mut failure = kontor_testkit::failures::failure(u64::try_from(nth).unwrap(), FailureClass::Refused);
+    for (nth, state) in
+        [FailureState::Open, FailureState::Replayed, FailureState::Discarded].into_iter().enumerate()
+    {
+        let mut failure =
+            kontor_testkit::failures::failure(u64::try_from(nth).unwrap(), FailureClass::Refused);
         failure.state = state;
         if state == FailureState::Discarded {
             let at = failure.last_at + day * 10;
