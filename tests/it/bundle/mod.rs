@@ -5,6 +5,7 @@
 mod aws;
 mod stack;
 mod stands;
+mod versions;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
