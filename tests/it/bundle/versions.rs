@@ -18,7 +18,11 @@ const FIRST: [&str; 6] = [
 fn the_first_version_is_read_and_written_as_it_was() {
     for text in FIRST {
         let message = Message::decode(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
-        assert_eq!(message.encode().unwrap(), text, "functions of the version before read what this one writes");
+        assert_eq!(
+            message.encode().unwrap(),
+            text,
+            "functions of the version before read what this one writes"
+        );
     }
 }
 
