@@ -426,6 +426,37 @@ async fn what_is_too_long_is_refused_before_anything_else() {
     assert_eq!(door.answer(request(delivery(b"{}", false)), clock::now()).await, Reply::Unavailable);
 }
 
+/// A secret manager that is away.
+struct Locked;
+
+#[async_trait]
+impl Vault for Locked {
+    async fn open(&self, _reference: &SecretRef) -> Result<SecretString, BoxError> {
+        Err("Secrets Manager did not answer".into())
+    }
+}
+
+#[tokio::test]
+async fn secrets_that_cannot_be_had_are_no_fault_of_the_shop() {
+    let stage = stage();
+    stage.push(1).await;
+    let library = |scope| Arc::new(Library::new(Arc::new(stage.engine.clone()), Arc::new(Locked), scope));
+    let (sender, kind) = (Arc::new(stage.engine.clone()), ShopKind::Woocommerce);
+    let door = Door::new(library(Scope::Webhooks(kind)), Arc::clone(&sender) as _, kind);
+    assert_eq!(door.answer(request(delivery(b"{}", false)), clock::now()).await, Reply::Unavailable);
+    let door = HintDoor::new(library(Scope::Hints), sender);
+    let hint = json!({ "pathParameters": { "secret": "x" }, "body": "{}", "isBase64Encoded": false });
+    assert_eq!(door.answer(request(hint), clock::now()).await, Reply::Unavailable);
+}
+
+#[test]
+fn debug_shows_nothing_of_a_request() {
+    let mut delivery = delivery(b"Erika", false);
+    delivery["headers"]["x-buyer"] = json!("Erika");
+    let text = format!("{:?}", request(delivery));
+    assert!(text.contains("5 bytes") && !text.contains("Erika"), "{text}");
+}
+
 #[tokio::test]
 async fn a_configuration_that_is_pushed_later_is_found() {
     let stage = stage();
