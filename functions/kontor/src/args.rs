@@ -97,6 +97,9 @@ pub(crate) enum Command {
         /// Messages worked on at the same time, per queue.
         #[arg(long, default_value_t = 64, value_parser = value_parser!(u16).range(1..=512))]
         width: u16,
+        /// Send at most so many orders in a second, instead of as many as are taken.
+        #[arg(long, value_parser = value_parser!(u32).range(1..))]
+        rate: Option<u32>,
     },
     /// Put a checked configuration into force in a deployed bundle.
     Push {
@@ -118,6 +121,8 @@ pub(crate) enum Command {
         orders: u32,
         #[arg(long)]
         senders: u16,
+        #[arg(long)]
+        rate: Option<u32>,
     },
 }
 

@@ -8,6 +8,8 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use kontor_flow::TimelineEntry;
+use kontor_flow::ports::OrderIndex as _;
 use kontor_flow::remedy::BoxError;
 use kontor_runtime::clock::Stopwatch;
 use kontor_sandbox::weclapp::Report;
@@ -15,13 +17,16 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::load::Sent;
+use crate::load::{Load, Sent, quantile};
 use crate::out::Out;
 use crate::world::{Addresses, Running, SECRET, client};
 use kontor_sandbox::traffic;
 
 /// How long the bench waits for the last order.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The most orders whose timelines are looked at.
+const MOST_LOOKED_AT: usize = 5_000;
 
 /// What was measured.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,7 +39,12 @@ struct Figures {
     accept_p99_ms: f64,
     /// From the first delivery to the last invoice and mail.
     chain_per_second: f64,
+    /// From sending the delivery to the invoice, for half of the orders and for 99 of 100.
+    invoice_p50_ms: f64,
+    invoice_p99_ms: f64,
     cpu_ms_per_order: f64,
+    /// Before the first order.
+    idle_memory_mib: f64,
     memory_mib: f64,
     data_kib_per_order: f64,
     erp_calls_per_order: f64,
@@ -43,21 +53,24 @@ struct Figures {
     calls_of_known_customer: BTreeMap<String, u64>,
 }
 
-pub(crate) async fn run(orders: u32, senders: u16, width: u16, out: Out) -> Result<ExitCode, BoxError> {
+pub(crate) async fn run(load: Load, width: u16, out: Out) -> Result<ExitCode, BoxError> {
+    let orders = load.orders;
     let data = tempfile::tempdir()?;
     let fsync_ms = fsync(data.path())?;
     // Three orders go ahead: one warms up, one is of a new customer, one of the same again.
     let (mut stands, addresses) = stands(orders.saturating_add(3)).await?;
     let house = Running::start(&addresses, data.path(), usize::from(width)).await?;
     tell_hook(&addresses, &house).await?;
+    let idle_memory_mib = memory_mib()?;
     let single = singles(&addresses, &house, orders).await?;
 
     let (cpu, before) = (cpu_ms()?, report(&addresses).await?);
     let watch = Stopwatch::start();
-    let sent = load(&house.url, orders, senders).await?;
+    let sent = send(&house.url, load).await?;
     quiet(&addresses, &house, orders.saturating_add(3)).await?;
     let took = watch.elapsed();
     let (cpu, after) = (cpu_ms()?.saturating_sub(cpu), report(&addresses).await?);
+    let invoices = invoices(&house, &sent).await?;
     let count = f64::from(orders);
     let figures = Figures {
         orders,
@@ -66,7 +79,10 @@ pub(crate) async fn run(orders: u32, senders: u16, width: u16, out: Out) -> Resu
         accept_p50_ms: sent.p50_ms,
         accept_p99_ms: sent.p99_ms,
         chain_per_second: rate(count, took.as_secs_f64()),
+        invoice_p50_ms: rate(f64::from(quantile(&invoices, 500).unwrap_or(0)), 1_000.0),
+        invoice_p99_ms: rate(f64::from(quantile(&invoices, 990).unwrap_or(0)), 1_000.0),
         cpu_ms_per_order: rate(float(cpu), count),
+        idle_memory_mib,
         memory_mib: memory_mib()?,
         data_kib_per_order: rate(kib(data.path())?, count),
         erp_calls_per_order: rate(float(after.calls_made().saturating_sub(before.calls_made())), count),
@@ -90,8 +106,9 @@ fn show(f: &Figures) -> String {
          accepted            {:>8.0} orders/s   ({:.0} bare durable writes/s on this disk, {:.2} ms each)\n\
          answered after      {:>8.1} ms (half), {:.1} ms (99 of 100)\n\
          whole chain         {:>8.0} orders/s\n\
+         invoiced after      {:>8.0} ms (half), {:.0} ms (99 of 100)\n\
          CPU                 {:>8.2} ms per order\n\
-         memory              {:>8.0} MiB\n\
+         memory              {:>8.0} MiB   ({:.0} MiB before the first order)\n\
          on disk             {:>8.1} KiB per order\n\
          calls to the ERP    {:>8.2} per order\n\
          doubled documents   {:>8}\n\n\
@@ -104,8 +121,11 @@ fn show(f: &Figures) -> String {
         f.accept_p50_ms,
         f.accept_p99_ms,
         f.chain_per_second,
+        f.invoice_p50_ms,
+        f.invoice_p99_ms,
         f.cpu_ms_per_order,
         f.memory_mib,
+        f.idle_memory_mib,
         f.data_kib_per_order,
         f.erp_calls_per_order,
         f.doubled,
@@ -191,16 +211,32 @@ fn difference(before: &Report, after: &Report) -> BTreeMap<String, u64> {
 }
 
 /// Sends the orders from a process of its own.
-async fn load(url: &str, orders: u32, senders: u16) -> Result<Sent, BoxError> {
-    let output = Command::new(std::env::current_exe()?)
-        .args(["load", "--to", url, "--orders", &orders.to_string(), "--senders", &senders.to_string()])
-        .stderr(Stdio::inherit())
-        .output()
-        .await?;
+async fn send(url: &str, load: Load) -> Result<Sent, BoxError> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["load", "--to", url, "--orders", &load.orders.to_string()]);
+    command.args(["--senders", &load.senders.to_string()]);
+    if let Some(rate) = load.rate {
+        command.args(["--rate", &rate.to_string()]);
+    }
+    let output = command.stderr(Stdio::inherit()).output().await?;
     if !output.status.success() {
         return Err("the senders failed".into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// How long each order took from being sent to its invoice, in microseconds, sorted. Of many orders a part is looked at.
+async fn invoices(house: &Running, sent: &Sent) -> Result<Vec<u32>, BoxError> {
+    let every = sent.sent_at.len().div_ceil(MOST_LOOKED_AT).max(1);
+    let mut took = Vec::new();
+    for (number, sent_at) in sent.sent_at.iter().step_by(every) {
+        let timeline = house.engine.timeline(&format!("kaffee/{number}").parse()?).await?;
+        let invoiced = |entry: &&TimelineEntry| entry.changes.iter().any(|c| c.starts_with("invoice is done"));
+        let entry = timeline.iter().find(invoiced).ok_or("an order has no invoice")?;
+        took.push(u32::try_from(entry.at.as_microsecond().saturating_sub(*sent_at))?);
+    }
+    took.sort_unstable();
+    Ok(took)
 }
 
 /// Waits until `orders` orders are completed.

@@ -1,11 +1,13 @@
 //! Signed orders from a process of its own: what the bench is driven by.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use kontor_flow::remedy::BoxError;
-use kontor_runtime::clock::Stopwatch;
+use kontor_runtime::clock::{self, Stopwatch};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -22,10 +24,24 @@ pub(crate) struct Sent {
     pub(crate) seconds: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
+    /// When each order was sent, by its number, in microseconds since 1970.
+    pub(crate) sent_at: BTreeMap<u32, i64>,
 }
 
-/// Sends `orders` orders from `senders` senders at once; each waits for its answer.
-pub(crate) async fn run(to: &str, orders: u32, senders: u16, out: Out) -> Result<ExitCode, BoxError> {
+/// What is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// How many orders.
+    pub(crate) orders: u32,
+    /// From how many senders at once; each waits for its answer.
+    pub(crate) senders: u16,
+    /// At most so many in a second; as many as are taken if none.
+    pub(crate) rate: Option<u32>,
+}
+
+/// Sends orders.
+pub(crate) async fn run(to: &str, load: Load, out: Out) -> Result<ExitCode, BoxError> {
+    let Load { orders, senders, rate } = load;
     let mut parcels = Vec::new();
     for number in 1..=orders {
         let email = format!("customer{}@example.test", number % CUSTOMERS);
@@ -40,13 +56,16 @@ pub(crate) async fn run(to: &str, orders: u32, senders: u16, out: Out) -> Result
             (Arc::clone(&parcels), Arc::clone(&next), client.clone(), to.to_owned());
         tasks.spawn(async move {
             let mut times = Vec::new();
-            while let Some(parcel) = parcels.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed))?) {
-                let watch = Stopwatch::start();
+            loop {
+                let nth = next.fetch_add(1, Ordering::Relaxed);
+                let Some(parcel) = parcels.get(usize::try_from(nth)?) else { break };
+                wait_for_turn(watch, nth, rate).await;
+                let (sent_at, watch) = (clock::now().as_microsecond(), Stopwatch::start());
                 let status = parcel.send(&client, &to, SECRET).await?;
                 if status != 200 {
                     return Err(format!("a delivery was answered with {status}").into());
                 }
-                times.push(watch.elapsed());
+                times.push((watch.elapsed(), nth.saturating_add(1), sent_at));
             }
             Ok::<_, BoxError>(times)
         });
@@ -56,16 +75,29 @@ pub(crate) async fn run(to: &str, orders: u32, senders: u16, out: Out) -> Result
         times.extend(done??);
     }
     let seconds = watch.elapsed().as_secs_f64();
+    let sent_at = times.iter().map(|(_, number, at)| (*number, *at)).collect();
+    let mut times: Vec<Duration> = times.into_iter().map(|(time, ..)| time).collect();
     times.sort_unstable();
-    let ms = |per_mille: usize| {
-        let at = times.len().saturating_mul(per_mille) / 1_000;
-        times.get(at.min(times.len().saturating_sub(1))).map_or(0.0, |time| millis(*time))
-    };
-    out.line(&serde_json::to_string(&Sent { seconds, p50_ms: ms(500), p99_ms: ms(990) })?)?;
+    let ms = |per_mille| millis(quantile(&times, per_mille).unwrap_or_default());
+    let sent = Sent { seconds, p50_ms: ms(500), p99_ms: ms(990), sent_at };
+    out.line(&serde_json::to_string(&sent)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Waits until order `nth` of `rate` a second is to be sent.
+async fn wait_for_turn(began: Stopwatch, nth: u32, rate: Option<u32>) {
+    let Some(rate) = rate else { return };
+    let micros = u64::from(nth).saturating_mul(1_000_000) / u64::from(rate.max(1));
+    tokio::time::sleep(Duration::from_micros(micros).saturating_sub(began.elapsed())).await;
+}
+
+/// The value that `per_mille` of 1,000 are not above, of a sorted list.
+pub(crate) fn quantile<T: Copy>(sorted: &[T], per_mille: usize) -> Option<T> {
+    let at = sorted.len().saturating_mul(per_mille) / 1_000;
+    sorted.get(at.min(sorted.len().saturating_sub(1))).copied()
+}
+
 #[expect(clippy::float_arithmetic, reason = "a measurement, not money")]
-fn millis(time: std::time::Duration) -> f64 {
+fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }

@@ -6,6 +6,7 @@ use kontor_flow::remedy::BoxError;
 use kontor_runtime::signals;
 
 use crate::args::{Args, Command};
+use crate::load::Load;
 use crate::out::Out;
 use crate::{bench, check, demo, failures, fault, flows, init, load, orders, privacy, push, sandbox, up};
 
@@ -31,9 +32,13 @@ async fn command(args: Args, out: Out) -> Result<ExitCode, BoxError> {
         Command::Orders { data, what } => orders::run(&data.data, what, out).await,
         Command::Flow { what } => flows::run(what, out).await,
         Command::Failures { data, what } => failures::run(&data.data, what, out).await,
-        Command::Bench { orders, senders, width } => bench::run(orders, senders, width, out).await,
+        Command::Bench { orders, senders, width, rate } => {
+            bench::run(Load { orders, senders, rate }, width, out).await
+        }
         Command::Privacy { place, what } => privacy::run(&place, what, out).await,
         Command::Push { config, table, by } => push::run(&config, &table, by, out).await,
-        Command::Load { to, orders, senders } => load::run(&to, orders, senders, out).await,
+        Command::Load { to, orders, senders, rate } => {
+            load::run(&to, Load { orders, senders, rate }, out).await
+        }
     }
 }

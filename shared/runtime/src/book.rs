@@ -89,12 +89,17 @@ pub struct Book {
 }
 
 impl Book {
-    /// Checks a configuration with its flows, and resolves the secrets of `scope`.
+    /// Reads a configuration, and resolves the secrets of `scope`.
     ///
     /// # Errors
     /// [`BookError::Broken`] with every problem; [`BookError::Secret`] for the first secret without a value.
-    pub async fn open(stored: &StoredConfig, vault: &dyn Vault, scope: Scope) -> Result<Self, BookError> {
-        let checked = check("kontor.yaml", &stored.yaml, &stored.flows).map_err(BookError::Broken)?;
+    async fn open(
+        stored: &StoredConfig,
+        reading: Reading,
+        vault: &dyn Vault,
+        scope: Scope,
+    ) -> Result<Self, BookError> {
+        let checked = reading(stored).map_err(BookError::Broken)?;
         let mut secrets = SecretBook::default();
         for reference in checked.config.secrets(scope) {
             let value = vault.open(&reference).await;
@@ -200,6 +205,19 @@ fn misfits(config: &Config, shop: &kontor_connectors::config::ShopConfig, flow: 
     found
 }
 
+/// What is read of a stored configuration.
+type Reading = fn(&StoredConfig) -> Result<Checked, Vec<String>>;
+
+fn with_flows(stored: &StoredConfig) -> Result<Checked, Vec<String>> {
+    check("kontor.yaml", &stored.yaml, &stored.flows)
+}
+
+fn without_flows(stored: &StoredConfig) -> Result<Checked, Vec<String>> {
+    let config = Config::parse("kontor.yaml", &stored.yaml)
+        .map_err(|found| found.iter().map(ConfigProblem::to_string).collect::<Vec<_>>())?;
+    Ok(Checked { config, flows: BTreeMap::new() })
+}
+
 /// The book in force, and when it was opened.
 type Page = (Arc<Book>, Timestamp);
 
@@ -208,6 +226,7 @@ pub struct Library {
     configs: Arc<dyn Configs>,
     vault: Arc<dyn Vault>,
     scope: Scope,
+    reading: Reading,
     page: Mutex<Option<Page>>,
     old_flows: Mutex<BTreeMap<FlowRef, Arc<Flow>>>,
 }
@@ -216,7 +235,19 @@ impl Library {
     /// A library over the stored configurations, with the secrets of `scope`.
     #[must_use]
     pub fn new(configs: Arc<dyn Configs>, vault: Arc<dyn Vault>, scope: Scope) -> Self {
-        Self { configs, vault, scope, page: Mutex::new(None), old_flows: Mutex::new(BTreeMap::new()) }
+        Self::reading(configs, vault, scope, with_flows)
+    }
+
+    /// The same for who asks for no flow: none is compiled, and what compiles them is no part of its binary. A flow that
+    /// is broken (none is pushed so) keeps nobody from taking deliveries and carrying out commands.
+    #[must_use]
+    pub fn without_flows(configs: Arc<dyn Configs>, vault: Arc<dyn Vault>, scope: Scope) -> Self {
+        Self::reading(configs, vault, scope, without_flows)
+    }
+
+    fn reading(configs: Arc<dyn Configs>, vault: Arc<dyn Vault>, scope: Scope, reading: Reading) -> Self {
+        let (page, old_flows) = (Mutex::new(None), Mutex::new(BTreeMap::new()));
+        Self { configs, vault, scope, reading, page, old_flows }
     }
 
     /// The book in force. Opened anew when it is older than [`TRUSTED_FOR`]; if that fails, the one at hand goes on.
@@ -249,7 +280,7 @@ impl Library {
         if let Some(known) = known.filter(|known| known.version == stored.version) {
             return Ok(Arc::clone(known));
         }
-        Ok(Arc::new(Book::open(&stored, self.vault.as_ref(), self.scope).await?))
+        Ok(Arc::new(Book::open(&stored, self.reading, self.vault.as_ref(), self.scope).await?))
     }
 }
 

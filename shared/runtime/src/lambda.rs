@@ -119,26 +119,34 @@ impl Deployed {
         Ok(Arc::new(SecretsManager::new(aws_sdk_secretsmanager::Client::new(&self.aws), prefix)))
     }
 
-    /// The configuration with the secrets of `scope`, loaded once before the first invocation. A function that finds none
-    /// starts all the same: one may be pushed at any time.
+    /// The configuration without its flows, with the secrets of `scope`, loaded once before the first invocation. A
+    /// function that finds none starts all the same: one may be pushed at any time.
     pub async fn library(&self, scope: Scope, vault: Arc<dyn Vault>) -> Arc<Library> {
-        let library = Library::new(self.store(), vault, scope);
-        match tokio::time::timeout(WARM_UP, library.book(clock::now())).await {
-            Ok(Ok(book)) => tracing::info!(version = book.version, "configuration is loaded"),
-            Ok(Err(error)) => {
-                tracing::warn!(cause = %chain(&error), "there is no configuration to start with")
-            }
-            Err(_) => {
-                tracing::warn!("the configuration takes too long to load; the first invocation tries again")
-            }
-        }
-        Arc::new(library)
+        warm(Library::without_flows(self.store(), vault, scope)).await
+    }
+
+    /// The configuration with its flows, and no secrets, loaded in the same way.
+    async fn library_with_flows(&self) -> Arc<Library> {
+        warm(Library::new(self.store(), Arc::new(NoSecrets), Scope::Nothing)).await
     }
 
     fn post(&self) -> Post {
         let queues = self.queues();
         Post { sender: Arc::clone(&queues) as _, delayer: queues }
     }
+}
+
+async fn warm(library: Library) -> Arc<Library> {
+    match tokio::time::timeout(WARM_UP, library.book(clock::now())).await {
+        Ok(Ok(book)) => tracing::info!(version = book.version, "configuration is loaded"),
+        Ok(Err(error)) => {
+            tracing::warn!(cause = %chain(&error), "there is no configuration to start with")
+        }
+        Err(_) => {
+            tracing::warn!("the configuration takes too long to load; the first invocation tries again")
+        }
+    }
+    Arc::new(library)
 }
 
 /// Takes invocations until the process is ended. Metrics are written after each.

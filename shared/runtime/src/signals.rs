@@ -5,9 +5,9 @@ use std::io;
 use kontor_flow::remedy::BoxError;
 use metrics_cloudwatch_embedded::Collector;
 use tracing::Level;
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::layer::{Filter, Layer as _, SubscriberExt as _};
-use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::settings;
 
@@ -85,8 +85,10 @@ fn filter(default: &str) -> impl Filter<Registry> + use<> {
     wished(wanted.as_deref(), default).and(filter_fn(|line| harmless(line.target(), *line.level())))
 }
 
-fn wished(wanted: Option<&str>, default: &str) -> EnvFilter {
-    EnvFilter::try_new(wanted.unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default))
+fn wished(wanted: Option<&str>, default: &str) -> Targets {
+    // `Targets`, not `EnvFilter`: nobody filters by spans here, and the latter brings regular expressions along.
+    let read = |text: &str| text.parse::<Targets>().ok();
+    wanted.and_then(read).or_else(|| read(default)).unwrap_or_else(|| Targets::new().with_default(Level::INFO))
 }
 
 /// Below a warning, the crates that carry messages log what is in them: events, bodies, headers with keys.

@@ -26,10 +26,9 @@ pub struct EventShop {
 }
 
 impl EventShop {
-    /// Over the store and the queues of `house`.
-    #[must_use]
-    pub fn new(house: &Deployed, library: Arc<Library>) -> Self {
-        Self { store: house.store(), queues: house.queues(), library }
+    /// Over the store and the queues of `house`, with the flows in force.
+    pub async fn open(house: &Deployed) -> Self {
+        Self { store: house.store(), queues: house.queues(), library: house.library_with_flows().await }
     }
 
     /// The desk, with the configuration in force.
