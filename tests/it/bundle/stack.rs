@@ -169,6 +169,17 @@ impl Bundle {
         (waiting, taken)
     }
 
+    /// The receipt of a message that has this word in it, if it is in the queue. It stays there for others.
+    pub(crate) fn look(&self, output: &str, word: &str) -> Option<Value> {
+        let with =
+            json!({ "QueueUrl": self.output(output), "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
+        let found = self.aws.call("sqs", "receive_message", with);
+        let mut messages = found.get("Messages")?.as_array()?.iter();
+        let message =
+            messages.find(|message| message["Body"].as_str().is_some_and(|body| body.contains(word)))?;
+        Some(message["ReceiptHandle"].clone())
+    }
+
     /// Puts a text into a queue.
     pub(crate) fn put(&self, output: &str, body: &str) {
         self.aws.call("sqs", "send_message", json!({ "QueueUrl": self.output(output), "MessageBody": body }));
