@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use kontor_domain::Email;
 use kontor_flow::engine::{PrivacyDesk, PrivacyError};
 use kontor_flow::ports::{Archive, Deed, Failures, OrderIndex, OrderReader, OrderWriter};
@@ -31,9 +32,9 @@ where
         failures: store.clone(),
     };
     // More than a page of others.
-    for n in 0..450 {
-        put(store.as_ref(), &of(&format!("laden/andere-{n}"), "else@example.org", None)).await;
-    }
+    let others = (0..450).map(|n| of(&format!("laden/andere-{n}"), "else@example.org", None));
+    let others: Vec<Order> = others.collect();
+    join_all(others.iter().map(|order| put(store.as_ref(), order))).await;
     let (first, second) =
         (of("laden/1", MAILBOX, Some("k17")), of("laden/2", "new@example.org", Some("k17")));
     let mut open = of("laden/3", &MAILBOX.to_lowercase(), None);
@@ -45,7 +46,9 @@ where
     theirs.order = Some(first.key.clone());
     theirs.message = format!("no message at all, but with {}", MAILBOX.to_uppercase());
     keep(store.as_ref(), &theirs).await;
-    keep(store.as_ref(), &failure(2, FailureClass::Refused)).await;
+    let mut of_others = failure(2, FailureClass::Refused);
+    of_others.order = Some("laden/andere-1".parse().unwrap());
+    keep(store.as_ref(), &of_others).await;
 
     whatever_is_under_way_is_in_the_way(&desk, &open, &mut theirs, store.as_ref()).await;
     everything_is_told_and_erased(&desk, store.as_ref(), &[&first, &second, &open]).await;
