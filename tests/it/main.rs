@@ -12,6 +12,7 @@
 mod bundle;
 mod cli;
 mod faults;
+mod hostile;
 mod house;
 mod privacy;
 mod recorded;

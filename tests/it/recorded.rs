@@ -31,17 +31,17 @@ mail: { from: \"a@example.test\", signature: A }
 ";
 
 /// The lab's secret, as the signature vectors name it.
-const WOO_SECRET: &str = "lab-webhook-secret";
+pub(crate) const WOO_SECRET: &str = "lab-webhook-secret";
 const SHOPIFY_SECRET: &str = "recorded";
 
-struct Desk {
-    engine: Engine,
-    config: Arc<Config>,
+pub(crate) struct Desk {
+    pub(crate) engine: Engine,
+    pub(crate) config: Arc<Config>,
     secrets: SecretBook,
-    desk: EventDesk,
+    pub(crate) desk: EventDesk,
 }
 
-async fn desk(dir: &Path) -> Desk {
+pub(crate) async fn desk(dir: &Path) -> Desk {
     let engine = Engine::open(dir, Arc::new(clock::now)).unwrap();
     let flow = include_str!("../../infra/flows/standard.yaml").to_owned();
     let stored = StoredConfig {
@@ -70,7 +70,7 @@ async fn desk(dir: &Path) -> Desk {
 
 impl Desk {
     /// Takes a request as the function does, and works off what it enqueued. Answers the status and the verdicts.
-    async fn take(
+    pub(crate) async fn take(
         &self,
         kind: ShopKind,
         shop: &str,
@@ -91,7 +91,7 @@ impl Desk {
         (reply.status(), verdicts)
     }
 
-    async fn orders(&self) -> usize {
+    pub(crate) async fn orders(&self) -> usize {
         OrderIndex::list(&self.engine, &OrderFilter { limit: 1_000, ..OrderFilter::default() })
             .await
             .unwrap()
@@ -106,7 +106,7 @@ fn files(dir: &Path, end: &str) -> Vec<std::path::PathBuf> {
     files
 }
 
-fn header(headers: &mut HeaderMap, name: &str, value: &str) {
+pub(crate) fn header(headers: &mut HeaderMap, name: &str, value: &str) {
     headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
 }
 

@@ -226,7 +226,7 @@ impl Config {
             let message = format!("the file is larger than {} KB", LARGEST / 1024);
             return Err(vec![ConfigProblem { place: named(file, None), message }]);
         }
-        let config: Self = serde_saphyr::from_str(yaml).map_err(|error| {
+        let config: Self = serde_saphyr::from_str_with_options(yaml, places::bounds()).map_err(|error| {
             let at = error.location().map(|at| (at.line(), at.column()));
             vec![ConfigProblem { place: named(file, at), message: said(&error) }]
         })?;

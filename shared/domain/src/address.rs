@@ -157,6 +157,13 @@ impl Address {
     pub fn is_blank(&self) -> bool {
         [&self.street, &self.street2, &self.zip, &self.city].iter().all(|part| part.trim().is_empty())
     }
+
+    /// Everything that was written in it.
+    pub(crate) fn texts(&self) -> [&String; 9] {
+        let Self { company, first_name, last_name, street, street2, zip, city, state, country: _, phone } =
+            self;
+        [company, first_name, last_name, street, street2, zip, city, state, phone]
+    }
 }
 
 impl fmt::Debug for Address {

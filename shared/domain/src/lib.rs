@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod id;
+pub mod limits;
 pub mod money;
 pub mod order;
 pub mod parts;

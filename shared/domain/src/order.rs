@@ -1,11 +1,13 @@
 //! A placed order: what was bought, for how much, by whom, to where. Its parts add up exactly, or it cannot be built.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{self, DIGITS, LONGEST_TEXT, MOST_PARTS};
 use crate::{
     Address, Charge, Currency, Discount, Email, GiftCard, Line, LineId, LineKind, Money, MoneyError,
     OrderNumber, TaxPart,
@@ -143,6 +145,26 @@ pub enum OrderError {
         /// The id.
         id: LineId,
     },
+    /// More lines, charges, discounts, gift cards or taxes than an order of people has.
+    #[error("the order has {count} {what}, at most {MOST_PARTS} are carried out")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// A number that no document has room for.
+    #[error("{what} has more than {DIGITS} digits before the point")]
+    TooLarge {
+        /// Which number.
+        what: &'static str,
+    },
+    /// A text that nobody wrote by hand.
+    #[error("{what} has more than {LONGEST_TEXT} bytes")]
+    TooLong {
+        /// Which text.
+        what: &'static str,
+    },
     /// Money that cannot be added.
     #[error("the amounts of the order cannot be added")]
     Money(#[from] MoneyError),
@@ -220,17 +242,19 @@ impl OrderDraft {
     /// Checks the parts and makes an order of them.
     ///
     /// # Errors
-    /// [`OrderError`] if there are no lines, a line is there twice, an amount has the wrong sign, or the parts do
-    /// not come to the shop's total exactly.
+    /// [`OrderError`] if there are no lines or too many, a line is there twice, an amount is too large or has the wrong
+    /// sign, or the parts do not come to the shop's total exactly.
     pub fn build(self) -> Result<PlacedOrder, OrderError> {
         if self.lines.is_empty() {
             return Err(OrderError::NoLines);
         }
-        for (at, line) in self.lines.iter().enumerate() {
-            if self.lines.iter().skip(at + 1).any(|other| other.id == line.id) {
-                return Err(OrderError::SameLine { id: line.id.clone() });
-            }
+        limits::counts(&self)?;
+        let mut ids = BTreeSet::new();
+        if let Some(twice) = self.lines.iter().find(|line| !ids.insert(&line.id)) {
+            return Err(OrderError::SameLine { id: twice.id.clone() });
         }
+        limits::texts(&self)?;
+        limits::sizes(&self)?;
         self.check_signs()?;
         let parts = self.parts()?;
         if parts != self.total {
@@ -488,6 +512,67 @@ mod tests {
         assert!(Quantity::new(Decimal::ZERO).is_err() && Quantity::new(-Decimal::ONE).is_err());
         let mixed = OrderDraft { rounding: Money::zero(Currency::parse("USD").unwrap()), ..good() };
         assert!(matches!(mixed.build(), Err(OrderError::Money(_))));
+    }
+
+    #[test]
+    fn what_no_document_has_room_for_is_refused() {
+        let with = |total: i64, tax: i64, quantity: Decimal| {
+            let mut draft = draft(TaxMode::Gross, &[(total, tax)], &[], &[]);
+            draft.total = cents(total);
+            draft.lines[0].quantity = Quantity::new(quantity).unwrap();
+            draft.build()
+        };
+        let (most, one) = (999_999_999_999_999, Decimal::ONE);
+        assert!(with(most, most, Decimal::from(9_999_999_999_999_i64)).is_ok());
+        let too_large = [
+            with(most + 1, 0, one),
+            with(1, most + 1, one),
+            with(1, 0, Decimal::from(10_000_000_000_000_i64)),
+        ];
+        for order in too_large {
+            assert!(matches!(order, Err(OrderError::TooLarge { .. })), "{order:?}");
+        }
+    }
+
+    /// A line that is compared with every other takes hours where there are this many.
+    #[test]
+    fn an_order_has_ten_thousand_lines_and_no_more() {
+        let lines = |count: usize| {
+            let mut draft = draft(TaxMode::Gross, &vec![(1, 0); count], &[], &[]);
+            draft.total = cents(i64::try_from(count).unwrap());
+            draft.build()
+        };
+        assert!(lines(MOST_PARTS).is_ok());
+        assert_eq!(
+            lines(MOST_PARTS + 1).unwrap_err(),
+            OrderError::TooMany { what: "lines", count: MOST_PARTS + 1 }
+        );
+        assert!(lines(200_000).is_err());
+        let mut taxed = draft(TaxMode::Gross, &[(1_000, 160)], &[], &[]);
+        taxed.lines[0].taxes = vec![taxed.lines[0].taxes[0]; MOST_PARTS + 1];
+        taxed.total = cents(1_000);
+        assert!(matches!(taxed.build(), Err(OrderError::TooMany { .. })));
+    }
+
+    #[test]
+    fn a_text_nobody_wrote_by_hand_is_refused() {
+        let good = || {
+            let mut draft = draft(TaxMode::Gross, &[(1_000, 160)], &[], &[]);
+            draft.total = cents(1_000);
+            draft
+        };
+        let long = "a".repeat(LONGEST_TEXT + 1);
+        let address = Address { street2: long.clone(), ..Address::default() };
+        let mut titled = good();
+        titled.lines[0].title.clone_from(&long);
+        let mut tagged = good();
+        tagged.customer.tags = vec![long.clone()];
+        let noted = OrderDraft { note: Some(long), ..good() };
+        let addressed = OrderDraft { shipping: Some(address), ..good() };
+        for draft in [titled, tagged, noted, addressed] {
+            assert!(matches!(draft.build(), Err(OrderError::TooLong { .. })));
+        }
+        assert!(OrderDraft { note: Some("a".repeat(LONGEST_TEXT)), ..good() }.build().is_ok());
     }
 
     #[test]

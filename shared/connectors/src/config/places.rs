@@ -15,9 +15,26 @@ enum Tree {
     Map(Vec<(String, Node)>),
 }
 
+/// How much a file may hold, anchors expanded: a few lines of anchors that refer to each other are as long as one likes.
+pub(super) fn bounds() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: 100_000,
+            max_aliases: 1_000,
+            max_anchors: 100,
+            max_depth: 16,
+            max_documents: 1,
+            max_nodes: 50_000,
+            max_recorded_anchor_events: 10_000,
+            max_recorded_anchor_bytes: 1024 * 1024,
+            max_merge_keys: 1_000,
+        },
+    }
+}
+
 /// Line and column, from 1, of the value at `path`, as in `shops[0].url`; of what holds it if it is not there.
 pub(super) fn find(yaml: &str, path: &str) -> Option<(u64, u64)> {
-    let root: Node = serde_saphyr::from_str(yaml).ok()?;
+    let root: Node = serde_saphyr::from_str_with_options(yaml, bounds()).ok()?;
     let mut node = &root;
     for word in path.split(['.', '[', ']']).filter(|word| !word.is_empty()) {
         let below = match &node.value {

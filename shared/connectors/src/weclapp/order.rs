@@ -218,7 +218,8 @@ fn check_total(order: &OrderDraft, positions: usize, booked: &SalesOrder) -> Res
     };
     let net_in_shop = order.total.amount() - tax_in_shop(order);
     for (kind, erp, shop) in [("", gross.0, order.total.amount()), (" without tax", net.0, net_in_shop)] {
-        if (erp - shop).abs() > bound {
+        // A sum that no decimal holds differs, too.
+        if erp.checked_sub(shop).is_none_or(|difference| difference.abs() > bound) {
             let (erp, shop) = (Money::new(erp, order.currency), Money::new(shop, order.currency));
             return Err(unmapped(format!(
                 "sales order {id} was created, but not confirmed: it comes to {erp}{kind} there and to {shop}{kind} in \

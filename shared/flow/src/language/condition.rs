@@ -6,13 +6,17 @@ use cel::common::ast::{Expr, LiteralValue, SourceInfo, operators};
 use cel::common::types::CelBool;
 use cel::parser::Parser;
 use cel::{Context, Env, ExecutionError, IdedExpr, Value};
+use kontor_domain::OrderDraft;
 
-use super::typecheck::{self, Clause};
+use super::typecheck::{self, Checked, Clause};
 use super::vars::{Pattern, Scope, Vars};
 use crate::StepName;
 
 /// The longest condition, in characters. What is longer belongs into two steps.
 const LONGEST: usize = 1_000;
+
+/// How often the innermost of several loops may go round: about a tenth of a second.
+const MOST_ROUNDS: usize = 100_000;
 
 /// How deep brackets may be nested.
 const BRACKETS: usize = 16;
@@ -35,6 +39,7 @@ pub struct Condition {
     text: String,
     expr: IdedExpr,
     patterns: Vec<Pattern>,
+    loops: u32,
 }
 
 /// What is wrong with the text of a condition, and at which character of it.
@@ -56,7 +61,7 @@ impl Condition {
         let (mut expr, places) =
             parser.parse_with_source_info(&flat).map_err(|errors| vec![syntax(&flat, &errors)])?;
         match typecheck::check(&mut expr, clause) {
-            Ok(patterns) => Ok(Self { text: flat, expr, patterns }),
+            Ok(Checked { patterns, loops }) => Ok(Self { text: flat, expr, patterns, loops }),
             Err(faults) => Err(faults.into_iter().map(|fault| located(&places, fault)).collect()),
         }
     }
@@ -80,6 +85,9 @@ impl Condition {
     pub fn holds(&self, vars: &Vars<'_>, step: &StepName) -> Result<bool, ConditionError> {
         let fail = |why: &str| ConditionError { condition: self.text.clone(), why: why.to_owned() };
         let Some(placed) = vars.placed() else { return Err(fail("the order is not known yet")) };
+        if self.rounds(placed.parts()).is_none_or(|rounds| rounds > MOST_ROUNDS) {
+            return Err(fail("the order has too many lines or the customer too many tags for it"));
+        }
         let scope = Scope { vars, placed, step, patterns: &self.patterns };
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.set_variable_resolver(&scope);
@@ -90,6 +98,12 @@ impl Condition {
             },
             Err(error) => Err(fail(reason(&error))),
         }
+    }
+
+    /// How often the innermost of its loops may go round for an order of these parts.
+    fn rounds(&self, parts: &OrderDraft) -> Option<usize> {
+        let most = parts.lines.len().max(parts.customer.tags.len());
+        if self.loops < 2 { Some(0) } else { most.checked_pow(self.loops) }
     }
 
     /// What it says of every order, if it says the same of all.

@@ -26,21 +26,45 @@ pub(super) enum Clause {
     Await,
 }
 
-/// Checks that `expr` says true or false in the end, and makes it fit. Answers the patterns it goes by.
+/// What is known of an expression that is right.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The patterns it goes by.
+    pub(super) patterns: Vec<Pattern>,
+    /// How many loops over the parts of the order stand in one another, at most.
+    pub(super) loops: u32,
+}
+
+/// Checks that `expr` says true or false in the end, and makes it fit.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn check(expr: &mut IdedExpr, clause: Clause) -> Result<Vec<Pattern>, Vec<Fault>> {
-    let mut checker = Checker { clause, names: Vec::new(), faults: Vec::new(), patterns: Vec::new() };
+pub(super) fn check(expr: &mut IdedExpr, clause: Clause) -> Result<Checked, Vec<Fault>> {
+    let mut checker = Checker {
+        clause,
+        names: Vec::new(),
+        faults: Vec::new(),
+        patterns: Vec::new(),
+        loops: 0,
+        deepest: 0,
+        joined: 0,
+    };
     let found = checker.expr(expr, 0);
     if !found.is_bool() {
         checker.fault(expr, format!("a condition is true or false, this is {found}"), None);
     }
-    if checker.faults.is_empty() { Ok(checker.patterns) } else { Err(checker.faults) }
+    let Checker { patterns, deepest: loops, faults, .. } = checker;
+    if faults.is_empty() { Ok(Checked { patterns, loops }) } else { Err(faults) }
 }
 
 /// How deep an expression may be nested. `&&` and `||` chains are balanced by the parser and cost little.
 const DEPTH: usize = 40;
+
+/// How many loops may stand in one another. What they cost multiplies.
+const LOOPS: u32 = 2;
+
+/// How many lists may be put together.
+const JOINED: u32 = 4;
 
 pub(super) struct Checker {
     clause: Clause,
@@ -49,6 +73,12 @@ pub(super) struct Checker {
     faults: Vec<Fault>,
     /// Those that `matches` is called with, to be named `@pattern0` and so on.
     pub(super) patterns: Vec<Pattern>,
+    /// The loops around what is looked at.
+    loops: u32,
+    /// The most loops in one another so far; looking into a list counts as one.
+    deepest: u32,
+    /// Lists put together so far.
+    joined: u32,
 }
 
 impl Checker {
@@ -250,6 +280,7 @@ impl Checker {
             operators::IN => match right {
                 Type::List(element) => {
                     self.words(call, left, right);
+                    self.deepest = self.deepest.max(self.loops + 1);
                     self.comparable(id, "in", left, *element)
                 }
                 Type::Unknown => Type::Bool,
@@ -280,12 +311,34 @@ impl Checker {
                 }
                 both
             }
-            (left, right) if adds && left.is_text() && right.is_text() => Type::Text,
+            (left, right) if adds && left.is_text() && right.is_text() => {
+                self.grows(id, call);
+                Type::Text
+            }
             (Type::List(a), Type::List(b)) if adds => match a.with(*b) {
-                Some(both) => both.listed(),
+                Some(both) => {
+                    self.grows(id, call);
+                    self.joined += 1;
+                    if self.joined > JOINED {
+                        return self.fault_at(id, format!("more than {JOINED} lists are put together"), None);
+                    }
+                    both.listed()
+                }
                 None => self.mismatch(id, sign, left, right),
             },
             _ => self.mismatch(id, sign, left, right),
+        }
+    }
+
+    /// What gets longer with every turn of a loop, or doubles in a chain of them, has no bounds. What `filter` and `map`
+    /// themselves gather is named `@result` by the parser.
+    fn grows(&mut self, id: u64, call: &CallExpr) {
+        let gathers = |arg: &IdedExpr| matches!(&arg.expr, Expr::Ident(name) if name.starts_with('@'));
+        if call.args.first().is_some_and(gathers) {
+            self.joined = self.joined.saturating_sub(1);
+        } else if self.loops > 0 {
+            let help = "compare the parts one by one".to_owned();
+            self.fault_at(id, "texts and lists are not put together inside a loop", Some(help));
         }
     }
 
@@ -345,8 +398,14 @@ impl Checker {
         self.names.push((fold.accu_var.clone(), start));
         self.names.push((fold.iter_var.clone(), element));
         let faults = self.faults.len();
+        self.loops += 1;
+        self.deepest = self.deepest.max(self.loops);
+        if self.loops > LOOPS {
+            self.fault_at(id, format!("more than {LOOPS} loops stand in one another"), None);
+        }
         self.expr(&mut fold.loop_cond, depth + 1);
         let step = self.expr(&mut fold.loop_step, depth + 1);
+        self.loops -= 1;
         self.names.pop();
         self.names.pop();
         if self.faults.len() > faults {

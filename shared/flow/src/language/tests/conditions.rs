@@ -253,3 +253,25 @@ fn conditions_that_say_the_same_of_all_orders_are_seen_through() {
     assert_eq!(constant("order.paid || true"), Some(true));
     assert_eq!(constant("order.paid && true"), None);
 }
+
+/// What a condition costs is bounded: two loops in one another go round for orders that people place, and no others.
+#[test]
+fn loops_in_one_another_are_for_orders_of_some_size() {
+    let of = |lines: usize| {
+        let (mut draft, one) =
+            (plain().facts.order().unwrap().parts().clone(), line("1", "0", LineKind::Physical));
+        draft.lines = (0..lines)
+            .map(|n| kontor_domain::Line { id: n.to_string().parse().unwrap(), ..one.clone() })
+            .collect();
+        draft.charges.clear();
+        draft.discounts.clear();
+        draft.total = Money::zero(draft.currency);
+        order_with(&standard(), |parts| *parts = draft.clone())
+    };
+    let pairs = "lines.all(a, lines.exists(b, a.sku == b.sku))";
+    assert_eq!(says(&of(100), pairs), Ok(true));
+    let many = of(1_000);
+    assert_eq!(says(&many, "lines.all(line, line.quantity > 0.0)"), Ok(true));
+    assert!(says(&many, pairs).unwrap_err().contains("too many lines"));
+    assert!(says(&many, "lines.all(a, a.sku in lines.map(c, c.sku))").is_err());
+}

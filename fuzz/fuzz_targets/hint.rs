@@ -1,0 +1,4 @@
+//! See `kontor_tests::targets::hint`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kontor_tests::targets::hint(data));
