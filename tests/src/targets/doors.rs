@@ -20,7 +20,7 @@ use kontor_runtime::lambda::{Batch, Door, HintDoor, Request, Sources, Workshop};
 use kontor_runtime::webhook::Reply;
 use secrecy::SecretString;
 
-use super::world::{CONFIG, SECRET, FLOW_TEXT, Tray, now, stored_config, wait};
+use super::world::{CONFIG, FLOW_TEXT, SECRET, Tray, now, stored_config, wait};
 
 /// One configuration, for ever; one flow; no orders.
 struct House;
