@@ -27,6 +27,7 @@ use crate::world::{SECRET, TABLE, queue_name};
 /// One invocation, measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Invocation {
+    /// From the event to the answer, less the time other processes kept it from a processor.
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,
 }
@@ -49,7 +50,8 @@ pub(crate) struct Host {
     first: Mutex<Option<Value>>,
 }
 
-/// How long a process took, from before it was made to its first look for an invocation.
+/// How long a process took, from before it was made to its first look for an invocation, less the time other processes
+/// kept it from a processor.
 pub(crate) struct Started {
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,
@@ -104,7 +106,8 @@ impl Host {
             }
         });
         poll.await.unwrap();
-        let started = Started { wall: watch.elapsed(), cpu: self.cpu(), memory_kib: self.memory_kib() };
+        let (wall, (cpu, queued)) = (watch.elapsed(), self.times());
+        let started = Started { wall: wall.saturating_sub(queued), cpu, memory_kib: self.memory_kib() };
         *self.child.lock().await = Some(child);
         started
     }
@@ -134,10 +137,12 @@ impl Host {
         let _turn = self.turn.lock().await;
         self.first.lock().unwrap().get_or_insert_with(|| event.clone());
         let (answer, answered) = oneshot::channel();
-        let (cpu, watch) = (self.cpu(), Stopwatch::start());
+        let (before, watch) = (self.times(), Stopwatch::start());
         self.jobs.send((event.to_string(), answer)).unwrap();
         let answer = answered.await.unwrap();
-        let measured = Invocation { wall: watch.elapsed(), cpu: self.cpu().saturating_sub(cpu) };
+        let (wall, after) = (watch.elapsed(), self.times());
+        let (cpu, queued) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+        let measured = Invocation { wall: wall.saturating_sub(queued), cpu };
         self.invocations.lock().unwrap().push(measured);
         (answer, measured)
     }
@@ -157,12 +162,16 @@ impl Host {
         (std::mem::take(&mut self.invocations.lock().unwrap()), self.logged.swap(0, Ordering::SeqCst))
     }
 
-    /// CPU time of all threads of the process so far.
-    fn cpu(&self) -> Duration {
+    /// CPU time of all threads of the process so far, and how long they waited for a processor.
+    fn times(&self) -> (Duration, Duration) {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid.load(Ordering::SeqCst)));
         let text = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).ok();
-        let nanos = |text: String| text.split(' ').next()?.parse::<u64>().ok();
-        Duration::from_nanos(tasks.into_iter().flatten().flatten().filter_map(text).filter_map(nanos).sum())
+        let texts: Vec<String> = tasks.into_iter().flatten().flatten().filter_map(text).collect();
+        let sum = |field: usize| {
+            let nanos = texts.iter().filter_map(|text| text.split(' ').nth(field)?.parse::<u64>().ok());
+            Duration::from_nanos(nanos.sum())
+        };
+        (sum(0), sum(1))
     }
 
     /// The most memory the process had so far.
