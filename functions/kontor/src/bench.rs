@@ -231,7 +231,8 @@ async fn invoices(house: &Running, sent: &Sent) -> Result<Vec<u32>, BoxError> {
     let mut took = Vec::new();
     for (number, sent_at) in sent.sent_at.iter().step_by(every) {
         let timeline = house.engine.timeline(&format!("kaffee/{number}").parse()?).await?;
-        let invoiced = |entry: &&TimelineEntry| entry.changes.iter().any(|c| c.starts_with("invoice is done"));
+        let invoiced =
+            |entry: &&TimelineEntry| entry.changes.iter().any(|c| c.starts_with("invoice is done"));
         let entry = timeline.iter().find(invoiced).ok_or("an order has no invoice")?;
         took.push(u32::try_from(entry.at.as_microsecond().saturating_sub(*sent_at))?);
     }
