@@ -146,6 +146,8 @@ impl House {
             connectors: Arc::clone(&self.registry) as _,
             sender: Arc::new(self.engine.clone()),
             lease: LEASE,
+            // One process, one clock.
+            skew: Duration::ZERO,
         }
     }
 

@@ -77,20 +77,28 @@ impl Leases for Store {
         self.if_owner(id, update).await
     }
 
-    async fn release(&self, id: &CommandId, owner: &Owner, unknown: bool) -> Result<bool, StoreError> {
+    async fn release(
+        &self,
+        id: &CommandId,
+        owner: &Owner,
+        unknown: bool,
+        rests_until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
         let update = self
             .lease(id)
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":until", micros(rests_until.unwrap_or(Timestamp::UNIX_EPOCH)))
             .condition_expression("#owner = :owner AND #state IN (:held, :free)")
             .expression_attribute_values(":owner", text(&owner.0))
             .expression_attribute_values(":held", text(HELD))
             .expression_attribute_values(":free", text(FREE));
         let update = if unknown {
             update
-                .update_expression("SET #state = :free, #doubt = :true")
+                .update_expression("SET #state = :free, #until = :until, #doubt = :true")
                 .expression_attribute_names("#doubt", "doubt")
                 .expression_attribute_values(":true", AttributeValue::Bool(true))
         } else {
-            update.update_expression("SET #state = :free")
+            update.update_expression("SET #state = :free, #until = :until")
         };
         self.if_owner(id, update).await
     }
@@ -163,7 +171,8 @@ impl Ask<'_> {
             .update_expression(
                 "SET #state = :held, #owner = :owner, #until = :until, #ttl = :ttl ADD #attempts :one",
             )
-            .condition_expression("attribute_not_exists(#state) OR #state = :free")
+            .condition_expression("attribute_not_exists(#state) OR (#state = :free AND #until <= :now)")
+            .expression_attribute_values(":now", micros(self.now))
             .expression_attribute_values(":free", text(FREE))
             .return_values(ReturnValue::AllOld);
         self.send(update).await
@@ -204,7 +213,10 @@ impl Ask<'_> {
     fn look(&self, lease: &Item) -> Result<Look, StoreError> {
         let what = self.id.as_str();
         match read_text(what, lease, "state")? {
-            FREE => Ok(Look::Free),
+            FREE => {
+                let until = held_until(what, lease)?;
+                Ok(if until > self.now { Look::Answer(Claim::Held { until }) } else { Look::Free })
+            }
             DONE => Ok(Look::Answer(Claim::Done { finish: unpack(what, lease.get(BODY))? })),
             HELD if read_text(what, lease, "owner")? == self.owner.0 => {
                 // The same claim once more: its first answer was lost.
@@ -212,13 +224,17 @@ impl Ask<'_> {
                 Ok(Look::Answer(told(attempts.saturating_sub(1), in_doubt(lease))?))
             }
             HELD => {
-                let until = Timestamp::from_microsecond(read_number(what, lease, "until")?);
-                let until = until.map_err(|e| corrupt(what, e))?;
+                let until = held_until(what, lease)?;
                 Ok(if until > self.now { Look::Answer(Claim::Held { until }) } else { Look::Lost })
             }
             other => Err(corrupt(what, format!("a lease is never {other:?}"))),
         }
     }
+}
+
+/// Until when the lease is held, or rests.
+fn held_until(what: &str, lease: &Item) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(read_number(what, lease, "until")?).map_err(|e| corrupt(what, e))
 }
 
 fn in_doubt(lease: &Item) -> bool {

@@ -49,14 +49,21 @@ impl Leases for Engine {
         self.complete_and_send(id, owner, finish, now, Vec::new()).await
     }
 
-    async fn release(&self, id: &CommandId, owner: &Owner, unknown: bool) -> Result<bool, StoreError> {
+    async fn release(
+        &self,
+        id: &CommandId,
+        owner: &Owner,
+        unknown: bool,
+        rests_until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
         let (id, owner) = (id.to_string(), owner.0.clone());
+        let rests_until = rests_until.map_or(0, micros);
         let work = move |db: &Connection| {
             db.prepare_cached(
-                "UPDATE leases SET state = ?4, doubt = doubt OR ?3
+                "UPDATE leases SET state = ?4, held_until = ?6, doubt = doubt OR ?3
                  WHERE id = ?1 AND owner = ?2 AND state IN (?4, ?5)",
             )
-            .and_then(|mut update| update.execute(params![id, owner, unknown, FREE, HELD]))
+            .and_then(|mut update| update.execute(params![id, owner, unknown, FREE, HELD, rests_until]))
             .map_err(sqlite("release lease"))
         };
         self.inner.writer.write("release lease", work, |rows| rows.map(|rows| rows > 0)).await
@@ -141,6 +148,9 @@ impl Ask {
             return Ok(Claim::Done { finish });
         }
         let mut doubt = lease.doubt;
+        if lease.state == FREE && lease.until > self.now {
+            return self.held(lease.until);
+        }
         if lease.state == HELD {
             if lease.owner == self.owner {
                 // The same claim once more: its first answer was lost.
@@ -149,11 +159,7 @@ impl Ask {
             let held_until =
                 if lease.epoch == self.epoch { lease.until } else { lease.until.min(self.settled_at) };
             if held_until > self.now {
-                let until = Timestamp::from_microsecond(held_until).map_err(|e| StoreError::Corrupt {
-                    what: format!("the lease of {}", self.id),
-                    source: e.into(),
-                })?;
-                return Ok(Claim::Held { until });
+                return self.held(held_until);
             }
             // Lost by its owner: nobody knows how far it came. Once in doubt, always in doubt: a later attempt that
             // surely had no effect says nothing about this one.
@@ -161,6 +167,14 @@ impl Ask {
         }
         self.take(db, lease.attempts, doubt)?;
         Ok(Lease::answer(lease.attempts, doubt))
+    }
+
+    fn held(&self, until: i64) -> Result<Claim, StoreError> {
+        let until = Timestamp::from_microsecond(until).map_err(|e| StoreError::Corrupt {
+            what: format!("the lease of {}", self.id),
+            source: e.into(),
+        })?;
+        Ok(Claim::Held { until })
     }
 
     fn find(&self, db: &Connection) -> rusqlite::Result<Option<Lease>> {

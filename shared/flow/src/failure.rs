@@ -167,7 +167,7 @@ pub struct Failure {
     pub last_at: Timestamp,
     /// How often it failed.
     pub times: u32,
-    /// The queue's id of the dead letter that came last: the same letter twice is one failure.
+    /// The queue's id of the dead letter that opened it: the same letter twice is one failure.
     #[serde(default)]
     pub letter: String,
     /// What was done about it, oldest first.

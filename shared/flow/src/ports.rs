@@ -118,7 +118,7 @@ pub enum Claim {
         /// Attempts before this one.
         attempts: u32,
     },
-    /// Another holds it.
+    /// Another holds it, or it rests.
     Held {
         /// Until then, unless renewed.
         until: Timestamp,
@@ -150,9 +150,16 @@ pub trait Leases: Send + Sync {
         finish: &Finish,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Gives the lease back undone; `unknown` if the attempt may have had its effect. `false` if `owner` does not hold
-    /// it any more.
-    async fn release(&self, id: &CommandId, owner: &Owner, unknown: bool) -> Result<bool, StoreError>;
+    /// Gives the lease back undone; `unknown` if the attempt may have had its effect. With `rests_until`, nobody gets it
+    /// before then: what was begun may still be done by itself until then, and who looks sooner may not find it. `false`
+    /// if `owner` does not hold it any more.
+    async fn release(
+        &self,
+        id: &CommandId,
+        owner: &Owner,
+        unknown: bool,
+        rests_until: Option<Timestamp>,
+    ) -> Result<bool, StoreError>;
 }
 
 /// Which failures a list is to show.

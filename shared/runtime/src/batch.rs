@@ -103,11 +103,12 @@ fn unreadable(error: &kontor_flow::message::MessageError, record: &Received) -> 
 /// How long a worker may take for one record. A lease lasts longer (see [`LEASE`]), so that nobody else begins before.
 pub const LIMIT: Duration = Duration::from_secs(110);
 
-/// How long the lease of a command lasts.
-///
-/// Claims are judged by the claimant's clock. Clocks of functions may be minutes apart, so a lease lasts five minutes
-/// longer than any worker may take.
-pub const LEASE: Duration = Duration::from_secs(420);
+/// How far apart the clocks of two functions may be: each of them five minutes off, one ahead and one behind.
+pub const SKEW: Duration = Duration::from_secs(600);
+
+/// How long the lease of a command lasts: as long as any worker may take, and what it called last may still be done by
+/// itself. Until when it lasts says the holder's clock, whether that is over says the claimant's.
+pub const LEASE: Duration = LIMIT.saturating_add(SKEW).saturating_add(Duration::from_secs(60));
 
 /// How long a message is invisible while it is worked on.
 pub const VISIBILITY: Duration = Duration::from_secs(150);

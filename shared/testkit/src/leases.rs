@@ -38,7 +38,7 @@ async fn complete(leases: &dyn Leases, id: &CommandId, by: &str) -> bool {
 }
 
 async fn release(leases: &dyn Leases, id: &CommandId, by: &str, unknown: bool) -> bool {
-    leases.release(id, &owner(by), unknown).await.unwrap()
+    leases.release(id, &owner(by), unknown, None).await.unwrap()
 }
 
 /// The steps whose commands are claimed here.
@@ -61,6 +61,7 @@ pub async fn leases_behave(leases: &dyn Leases, writer: &dyn OrderWriter) {
     one_of_many_claims_is_the_first(leases).await;
     a_clean_release_leaves_no_doubt(leases).await;
     doubt_stays(leases).await;
+    what_was_begun_may_rest(leases).await;
     a_lost_lease_is_in_doubt_and_its_owner_fenced_off(leases).await;
     a_lost_answer_can_be_asked_for_again(leases).await;
     one_of_many_takes_over_a_lost_lease(leases).await;
@@ -120,6 +121,20 @@ async fn doubt_stays(leases: &dyn Leases) {
     assert!(release(leases, &id, "b", false).await);
     let claim = claim(leases, &id, "c", 2).await;
     assert_eq!(claim, Claim::Unknown { attempts: 2 }, "that b did nothing says nothing about what a did");
+}
+
+async fn what_was_begun_may_rest(leases: &dyn Leases) {
+    let id = id("rest");
+    assert_eq!(claim(leases, &id, "a", 0).await, Claim::First);
+    let until = time(BEGINNING) + Duration::from_secs(40);
+    for _ in 0..2 {
+        assert!(leases.release(&id, &owner("a"), true, Some(until)).await.unwrap(), "also if told twice");
+    }
+    assert_eq!(claim(leases, &id, "b", 39).await, Claim::Held { until }, "nobody looks too soon");
+    assert_eq!(claim(leases, &id, "a", 39).await, Claim::Held { until }, "not even who gave it back");
+    assert_eq!(claim(leases, &id, "b", 40).await, Claim::Unknown { attempts: 1 });
+    assert!(release(leases, &id, "b", true).await);
+    assert_eq!(claim(leases, &id, "c", 41).await, Claim::Unknown { attempts: 2 }, "it rests no longer");
 }
 
 async fn a_lost_lease_is_in_doubt_and_its_owner_fenced_off(leases: &dyn Leases) {

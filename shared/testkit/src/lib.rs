@@ -16,6 +16,7 @@ pub mod orders;
 pub mod outbox;
 pub mod privacy;
 pub mod queues;
+pub mod simulator;
 
 pub use clock::{TestClock, wall_clock};
 pub use configs::configs_behave;

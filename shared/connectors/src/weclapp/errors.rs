@@ -51,10 +51,13 @@ pub(super) fn after_effect(error: CallError) -> CallError {
         CallError::Unreadable { system, call, source, .. } => {
             CallError::Unreadable { system, call, effect, source }
         }
-        CallError::Concurrent { .. }
-        | CallError::Refused { .. }
-        | CallError::Denied { .. }
-        | CallError::Unmapped { .. } => error,
+        // What an earlier call created, a search may not find at once.
+        CallError::Concurrent { system, call, problem } => {
+            let source =
+                format!("a concurrent change, after an earlier call of the same job: {problem}").into();
+            CallError::Unavailable { system, call, effect, after: None, source }
+        }
+        CallError::Refused { .. } | CallError::Denied { .. } | CallError::Unmapped { .. } => error,
     }
 }
 

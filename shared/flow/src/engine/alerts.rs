@@ -79,7 +79,10 @@ impl AlertDesk {
                 }
                 None => (first(id.clone(), queue, body, parked, now), true),
             };
-            letter.clone_into(&mut failure.letter);
+            if tell {
+                // A copy does not take its place: if nobody could be told, it is this letter that comes again.
+                letter.clone_into(&mut failure.letter);
+            }
             match self.failures.store(&failure).await {
                 Ok(()) => return Ok((failure, tell)),
                 Err(StoreError::Conflict { .. }) => {}

@@ -35,6 +35,8 @@ pub struct CommandDesk {
     pub sender: Arc<dyn Sender>,
     /// How long a worker may take for one command; longer than any connector waits for an answer.
     pub lease: Duration,
+    /// How far apart the clocks of two workers may be; nothing where all of them are one process.
+    pub skew: Duration,
 }
 
 /// A message as the queue handed it over.
@@ -108,7 +110,54 @@ impl CommandDesk {
             }
             Claim::Unknown { attempts } => (attempts, Past::Unknown),
         };
-        self.perform(&order, command, slip, owner, (attempts, past), now).await
+        let fenced = match self.fence(&order, command, owner, now).await? {
+            Fence::Closed(fenced) => fenced,
+            Fence::Open { until } => {
+                self.leases.release(&command.id(), owner, false, None).await?;
+                let after = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                return Ok(Verdict::Again { attempts: slip.receives, after: Some(after) });
+            }
+        };
+        self.perform(&order, command, slip, owner, (attempts, past, fenced), now).await
+    }
+
+    /// Before an order is cancelled in the ERP, whatever failed on its way there and might be replayed is fenced off: a
+    /// worker that has not heard of the cancellation would book what was just cancelled.
+    async fn fence(
+        &self,
+        order: &Order,
+        command: &Command,
+        owner: &Owner,
+        now: Timestamp,
+    ) -> Result<Fence, DeskError> {
+        let mut fenced = Vec::new();
+        if command.action != crate::Action::ErpCancel {
+            return Ok(Fence::Closed(fenced));
+        }
+        let until = now.saturating_add(self.lease).unwrap_or(Timestamp::MAX);
+        for state in order.steps.values() {
+            let StepState::Failed { command: failed, .. } = state else { continue };
+            if failed.undo || !leaves_documents(failed.action) {
+                continue;
+            }
+            match self.leases.claim(&failed.id(), owner, now, until).await? {
+                Claim::Held { until } => {
+                    self.open(&fenced, owner).await?;
+                    return Ok(Fence::Open { until });
+                }
+                Claim::Done { .. } => {}
+                Claim::First | Claim::Again { .. } | Claim::Unknown { .. } => fenced.push(failed.clone()),
+            }
+        }
+        Ok(Fence::Closed(fenced))
+    }
+
+    /// Lets go of what was fenced off.
+    async fn open(&self, fenced: &[Command], owner: &Owner) -> Result<(), DeskError> {
+        for command in fenced {
+            self.leases.release(&command.id(), owner, true, None).await?;
+        }
+        Ok(())
     }
 
     async fn perform(
@@ -117,7 +166,7 @@ impl CommandDesk {
         command: &Command,
         slip: Slip<'_>,
         owner: &Owner,
-        (attempts, past): (u32, Past),
+        (attempts, past, fenced): (u32, Past, Vec<Command>),
         now: Timestamp,
     ) -> Result<Verdict, DeskError> {
         let result = match self.connectors.for_command(command) {
@@ -129,13 +178,21 @@ impl CommandDesk {
             }),
         };
         let error = match result {
-            Ok(finish) => return self.keep(command, owner, finish, now).await,
+            Ok(finish) => {
+                for command in &fenced {
+                    let withdrawn = Finish { result: crate::StepResult::Withdrawn, calls: 0 };
+                    self.keep(command, owner, withdrawn, now).await?;
+                }
+                return self.keep(command, owner, finish, now).await;
+            }
             Err(error) => error,
         };
+        self.open(&fenced, owner).await?;
         let attempts = attempts.saturating_add(1);
         // A command is often several calls, and an earlier one may have had its effect before a later one failed. So
         // after any error the next attempt looks before it creates: one look-up more, and never a document more.
-        self.leases.release(&command.id(), owner, true).await?;
+        let rests_until = self.rests_until(&error, now);
+        self.leases.release(&command.id(), owner, true, rests_until).await?;
         let named = Named::of(&order.facts);
         let verdict = match (error.remedy(), tried_for(order, command, now) >= PATIENCE) {
             (Remedy::Retry { .. } | Remedy::Reconcile { .. }, true) => Verdict::Park(Parked {
@@ -150,6 +207,17 @@ impl CommandDesk {
             self.report_failure(command, slip, parked, now).await?;
         }
         Ok(verdict)
+    }
+
+    /// How long a command rests after an attempt that may still take effect by itself. Its own message is put off for as
+    /// long, but copies of it may be on their way, and whoever takes one of those may not look too soon either.
+    fn rests_until(&self, error: &DeskError, now: Timestamp) -> Option<Timestamp> {
+        match error.remedy() {
+            Remedy::Reconcile { after: Some(after) } => {
+                Some(now.saturating_add(after.saturating_add(self.skew)).unwrap_or(Timestamp::MAX))
+            }
+            Remedy::Reconcile { after: None } | Remedy::Retry { .. } | Remedy::Park | Remedy::Alarm => None,
+        }
     }
 
     /// Keeps the result with the lease and reports it. A lease lost in between was taken over by another worker, which
@@ -215,6 +283,14 @@ fn happened(command: &Command, event: Event, now: Timestamp) -> Happened {
 fn letter(happened: Happened) -> Result<Letter, DeskError> {
     let message = Outgoing::now(Message::Happened(happened).encode()?);
     Ok(Letter { to: Address::Live(Queue::Events), message })
+}
+
+/// Whether what failed before can still be replayed.
+enum Fence {
+    /// It can't: these are ours now.
+    Closed(Vec<Command>),
+    /// Somebody is at it until then.
+    Open { until: Timestamp },
 }
 
 /// Whether an earlier attempt may have left something in the ERP that has to be undone.

@@ -63,7 +63,9 @@ impl EventDesk {
         };
         for Happened { order, events } in news {
             let cause = decided_by(&events).unwrap_or_else(|| cause.clone());
-            let done = self.advance(&order, &events, &cause, receives > 1, now).await;
+            // Without events it is the replay of an order that was held: if it still is, somebody has to be told again.
+            let resend = receives > 1 || events.is_empty();
+            let done = self.advance(&order, &events, &cause, resend, now).await;
             done.map_err(|error| (error, Some(order)))?;
         }
         Ok(())

@@ -42,13 +42,16 @@ impl OverdueDesk {
         time_is_up: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<OverdueReport, DeskError> {
         let mut report = OverdueReport::default();
-        // Orders that fail stay due, and would stand before all others again and again.
-        let mut failed = BTreeSet::new();
+        // Orders that fail stay due, and the index may show for a while what is due no longer: they would stand before all
+        // others again and again.
+        let mut seen = BTreeSet::new();
+        let mut stale: usize = 0;
         loop {
-            let wanted = BATCH.saturating_add(failed.len());
+            let wanted = BATCH.saturating_add(stale);
             let mut due = self.index.due(now, wanted).await?;
             let found = due.len();
-            due.retain(|key| !failed.contains(key));
+            due.retain(|key| !seen.contains(key));
+            stale = found.saturating_sub(due.len());
             for key in due {
                 if time_is_up() {
                     return Ok(report);
@@ -57,8 +60,8 @@ impl OverdueDesk {
                 if let Err(error) = self.desk.advance(&key, &[], &Cause::Due, false, now).await {
                     report.failed += 1;
                     tracing::error!(order = %key, cause = %chain(&error), "due order cannot be planned");
-                    failed.insert(key);
                 }
+                seen.insert(key);
             }
             if found < wanted {
                 return Ok(report);

@@ -15,7 +15,7 @@ use kontor_flow::remedy::BoxError;
 use kontor_flow::{Address, Queue};
 
 use super::{Deployed, Made, Workshop};
-use crate::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, Worker};
+use crate::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, SKEW, Worker};
 use crate::book::{Book, Library};
 
 /// Works off events.
@@ -99,6 +99,7 @@ impl Workshop for CommandShop {
             }),
             sender: Arc::clone(&self.queues) as _,
             lease: LEASE,
+            skew: SKEW,
         };
         Ok(Arc::new(CommandWorker { desk, queue: self.queue }))
     }

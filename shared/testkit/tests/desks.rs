@@ -1,0 +1,115 @@
+//! What the simulated worlds found in the desks, each as a small story of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use kontor_domain::OrderKey;
+use kontor_flow::engine::{AlertDesk, OverdueDesk, Parked};
+use kontor_flow::order::OrderSummary;
+use kontor_flow::ports::{Notifier, OrderFilter, OrderIndex, Receiver as _, StoreError};
+use kontor_flow::{Address, FailureClass, Flow, Happened, Message, Queue, TimelineEntry};
+use kontor_testkit::clock::time;
+use kontor_testkit::order::{BEGINNING, draft, euro, key, record};
+use kontor_testkit::simulator::{Flows, Library, World, event_desk, in_peace};
+
+fn peaceful<F: Future<Output = ()> + Send + 'static>(job: impl FnOnce(World) -> F) {
+    let world = World::new(1, false);
+    in_peace(&world, job(world.clone())).unwrap();
+}
+
+fn library(world: &World) -> Library {
+    let text = include_str!("../../../infra/flows/standard.yaml");
+    let flow = Flow::parse("standard.yaml", text).unwrap();
+    let of_shops = vec![("kaffee".parse().unwrap(), Arc::new(flow))];
+    Library { world: world.clone(), flows: Arc::new(Flows { of_shops }) }
+}
+
+/// Fails the first time.
+struct Deaf {
+    heard: AtomicBool,
+    told: AtomicBool,
+}
+
+#[async_trait]
+impl Notifier for Deaf {
+    async fn notify(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        if self.heard.swap(true, Ordering::SeqCst) {
+            self.told.store(true, Ordering::SeqCst);
+            return Ok(());
+        }
+        Err(StoreError::Unavailable { store: "topic", call: "Publish", source: "a fault".into() })
+    }
+}
+
+#[test]
+fn a_copy_does_not_keep_the_first_letter_from_being_told() {
+    peaceful(|world| async move {
+        let deaf = Arc::new(Deaf { heard: AtomicBool::new(false), told: AtomicBool::new(false) });
+        let desk = AlertDesk { failures: Arc::new(world), notifier: Arc::clone(&deaf) as _ };
+        let parked = Parked::from_attributes(&BTreeMap::new());
+        assert_eq!(parked.class, FailureClass::Crash);
+        let now = time(BEGINNING);
+        assert!(
+            desk.handle(Queue::Erp, "first", "body", &parked, now).await.is_err(),
+            "nobody could be told"
+        );
+        desk.handle(Queue::Erp, "copy", "body", &parked, now).await.unwrap();
+        desk.handle(Queue::Erp, "first", "body", &parked, now).await.unwrap();
+        assert!(deaf.told.load(Ordering::SeqCst));
+    });
+}
+
+#[test]
+fn an_order_that_is_still_held_after_its_replay_is_told_again() {
+    peaceful(|world| async move {
+        let desk = event_desk(&library(&world));
+        let now = time(BEGINNING);
+        let mut other = draft("#1");
+        other.total = euro("33.80");
+        other.lines.first_mut().unwrap().total = euro("18.80");
+        let placed = |draft: kontor_domain::OrderDraft| {
+            record(now, kontor_flow::Event::Placed(Box::new(draft.build().unwrap())))
+        };
+        let events = vec![placed(draft("#1")), placed(other)];
+        for events in [events, Vec::new()] {
+            let message = Message::Happened(Happened { order: key("kaffee/1"), events });
+            desk.handle(&message, 1, now).await;
+            let (long, none) = (Duration::from_secs(60), Duration::from_secs(5));
+            let letters = world.receive(Address::Dead(Queue::Events), 10, long, none).await.unwrap();
+            assert_eq!(letters.len(), 1, "somebody is told that it is held");
+            let receipts = letters.into_iter().map(|letter| letter.receipt).collect();
+            world.delete(Address::Dead(Queue::Events), receipts).await.unwrap();
+        }
+    });
+}
+
+/// An index that never learns.
+struct Stale;
+
+#[async_trait]
+impl OrderIndex for Stale {
+    async fn due(&self, _: Timestamp, limit: usize) -> Result<Vec<OrderKey>, StoreError> {
+        Ok((0..250.min(limit)).map(|n| key(&format!("kaffee/{n}"))).collect())
+    }
+
+    async fn list(&self, _: &OrderFilter) -> Result<Vec<OrderSummary>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn timeline(&self, _: &OrderKey) -> Result<Vec<TimelineEntry>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn orders_that_stay_due_are_looked_at_once_a_run() {
+    peaceful(|world| async move {
+        let desk = OverdueDesk { index: Arc::new(Stale), desk: event_desk(&library(&world)) };
+        let report = desk.run(time(BEGINNING), &|| false).await.unwrap();
+        assert_eq!((report.orders, report.failed), (250, 0));
+    });
+}
