@@ -11,7 +11,7 @@ use kontor_connectors::http::ClientOptions;
 use kontor_connectors::registry::Reader;
 use kontor_connectors::{Config, Gate, HintGate, Registry};
 use kontor_embedded::{Engine, Options};
-use kontor_flow::engine::{AlertDesk, CommandDesk, EventDesk, OverdueDesk};
+use kontor_flow::engine::{AlertDesk, ClosingDesk, CommandDesk, EventDesk, OverdueDesk};
 use kontor_flow::ports::{Configs as _, Mailer, StoredConfig};
 use kontor_flow::remedy::{BoxError, chain};
 use kontor_flow::{Address, Queue};
@@ -138,11 +138,20 @@ impl House {
         OverdueDesk { index: Arc::new(self.engine.clone()), desk: self.event_desk() }
     }
 
+    fn closing_desk(&self) -> ClosingDesk {
+        ClosingDesk {
+            desk: self.event_desk(),
+            closing: Arc::new(self.engine.clone()),
+            outbox: Arc::new(self.engine.clone()),
+        }
+    }
+
     fn command_desk(&self) -> CommandDesk {
         CommandDesk {
             reader: Arc::new(self.engine.clone()),
             leases: Arc::new(self.engine.clone()),
             outbox: Arc::new(self.engine.clone()),
+            closing: Some(Arc::new(self.closing_desk())),
             connectors: Arc::clone(&self.registry) as _,
             sender: Arc::new(self.engine.clone()),
             lease: LEASE,

@@ -2,7 +2,12 @@
 //!
 //! One process owns the folder. That is what the design leans on: which messages are in flight, and when the next one
 //! becomes visible, lives in memory; on disk is what must outlive the process. A message is on disk before `send`
-//! returns, an order before `store` returns, a claim before `claim` returns.
+//! returns, an order before `store` returns, a result before `complete` returns.
+//!
+//! A first claim needs no disk: which commands this process asked for itself, and who claimed them, lives in memory
+//! ([`issued`]). A command that is neither there nor in the table may have been tried by an earlier process; it is held
+//! until that one's last call has settled, and then answered with `Unknown`. Every other claim is on disk before `claim`
+//! returns.
 //!
 //! What does *not* wait for the disk, and why that is harmless:
 //! * **Deleting and delaying a message** are written with the next commit. Lost in a crash, the message comes again, at
@@ -16,6 +21,7 @@ mod configs;
 mod cursors;
 mod errors;
 mod failures;
+mod issued;
 mod leases;
 mod messages;
 mod notices;
@@ -38,9 +44,10 @@ pub use leases::KEPT_DAYS;
 pub use notices::Notice;
 pub use trays::{Depth, Depths};
 
+use issued::Issued;
 use readers::Readers;
 use recent::Recent;
-use trays::{Alarm, Trays};
+use trays::{Alarm, Parcel, Trays};
 use writer::Writer;
 
 /// What tells the time. Only `shared/runtime` may read the real clock, so it is handed in.
@@ -119,13 +126,33 @@ struct Inner {
     _alarm: Alarm,
     readers: Arc<Readers>,
     trays: Arc<Trays>,
-    recent: Arc<Recent>,
+    memory: Arc<Memory>,
     /// Counts the openings of the folder: what an earlier epoch held, nobody holds.
     epoch: i64,
     /// Until then what an earlier epoch held is held.
     settled_at: Timestamp,
+    /// How long the last call of whoever is gone may still take effect.
+    settling: Duration,
     clock: Clock,
     writer: Writer,
+}
+
+/// What is known without the disk. The writing thread keeps it up to date after each commit; it holds this, and never
+/// the engine: whoever drops the last handle on that waits for the writing thread.
+struct Memory {
+    trays: Arc<Trays>,
+    recent: Recent,
+    issued: Arc<Issued>,
+    clock: Clock,
+}
+
+impl Memory {
+    /// Shows messages that are on the disk now.
+    fn show(&self, parcels: Vec<Parcel>) {
+        if !parcels.is_empty() {
+            self.trays.show(parcels, micros((self.clock)()));
+        }
+    }
 }
 
 impl Engine {
@@ -156,13 +183,25 @@ impl Engine {
         let readers = Arc::new(Readers::open(&file).map_err(database)?);
         let folder = |source| OpenError::Folder { folder: dir.to_owned(), source };
         let alarm = Alarm::start(Arc::clone(&trays), Arc::clone(&clock)).map_err(folder)?;
-        let writer = Writer::start(db, lock).map_err(folder)?;
-        let recent = Arc::new(Recent::default());
+        let issued = Arc::new(Issued::default());
+        let (untried, time) = (Arc::clone(&issued), Arc::clone(&clock));
+        let farewell = move |db: &rusqlite::Connection| {
+            leases::leave_untried(db, &untried.unclaimed(), epoch, micros(time()))
+        };
+        let writer = Writer::start(db, lock, farewell).map_err(folder)?;
         let settled_at = match options.settling {
             Duration::ZERO => Timestamp::MIN,
             settling => clock().saturating_add(settling).unwrap_or(Timestamp::MAX),
         };
-        let inner = Inner { _alarm: alarm, readers, trays, recent, epoch, settled_at, clock, writer };
+        let settling = options.settling;
+        let memory = Arc::new(Memory {
+            trays: Arc::clone(&trays),
+            recent: Recent::default(),
+            issued,
+            clock: Arc::clone(&clock),
+        });
+        let inner =
+            Inner { _alarm: alarm, readers, trays, memory, epoch, settled_at, settling, clock, writer };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -27,10 +27,9 @@ impl Sender for Engine {
         }
         let letters = messages.into_iter().map(|message| Letter { to, message }).collect();
         let parcels = self.parcels(letters)?;
-        let trays = Arc::clone(&self.inner.trays);
-        let clock = Arc::clone(&self.inner.clock);
+        let memory = Arc::clone(&self.inner.memory);
         let work = move |db: &Connection| insert(db, &parcels).map(|()| parcels);
-        let show = move |stored: Result<Vec<Parcel>, _>| stored.map(|s| trays.show(s, micros(clock())));
+        let show = move |stored: Result<Vec<Parcel>, _>| stored.map(|parcels| memory.show(parcels));
         self.inner.writer.write("send messages", work, show).await
     }
 }

@@ -11,12 +11,13 @@ use kontor_flow::{Order, OrderStatus, TimelineEntry};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::errors::{corrupt, place, refused, sqlite};
+use crate::leases::is_unheard_of;
 use crate::{Engine, micros};
 
 #[async_trait]
 impl OrderReader for Engine {
     async fn load(&self, key: &OrderKey) -> Result<Option<Arc<Order>>, StoreError> {
-        if let Some(order) = self.inner.recent.get(key) {
+        if let Some(order) = self.inner.memory.recent.get(key) {
             return Ok(Some(order));
         }
         let key = key.clone();
@@ -51,6 +52,8 @@ pub(crate) struct Row {
     updated_at: i64,
     body: Vec<u8>,
     entry: Vec<u8>,
+    /// The commands this version asks for.
+    commands: Vec<String>,
 }
 
 impl Row {
@@ -63,6 +66,9 @@ impl Row {
                 "versions count from 1, and the timeline entry has that of the order",
             ));
         }
+        // Most orders fit; growing from nothing copies each of them six times.
+        let mut body = Vec::with_capacity(8 * 1024);
+        serde_json::to_writer(&mut body, order).map_err(json)?;
         Ok(Self {
             key: order.key.to_string(),
             shop: order.key.shop.to_string(),
@@ -70,8 +76,9 @@ impl Row {
             status: order.status.as_str(),
             due_at: order.due_at.map(micros),
             updated_at: micros(order.updated_at),
-            body: serde_json::to_vec(order).map_err(json)?,
+            body,
             entry: serde_json::to_vec(entry).map_err(json)?,
+            commands: entry.commands.iter().map(ToString::to_string).collect(),
         })
     }
 
@@ -80,16 +87,42 @@ impl Row {
         self.body.len()
     }
 
-    pub(crate) fn write(&self, db: &Connection) -> Result<(), StoreError> {
+    /// Answers which of its commands are asked for, for the first time ever.
+    pub(crate) fn write(&self, db: &Connection) -> Result<Vec<String>, StoreError> {
         let broken = sqlite("store order");
         let written = if self.version == 1 { self.insert(db) } else { self.update(db) };
         let Some(id) = written.optional().map_err(broken)? else {
             return Err(StoreError::Conflict { what: format!("order {}", self.key) });
         };
+        let asked = self.never_asked_for(db, id).map_err(broken)?;
         db.prepare_cached("INSERT INTO timeline (order_id, version, body) VALUES (?1, ?2, ?3)")
             .and_then(|mut log| log.execute(params![id, self.version, self.entry]))
             .map_err(broken)?;
-        Ok(())
+        Ok(asked)
+    }
+
+    /// The commands that no earlier version names, and that have no lease: nobody can have tried them.
+    fn never_asked_for(&self, db: &Connection, id: i64) -> rusqlite::Result<Vec<String>> {
+        let mut asked = Vec::with_capacity(self.commands.len());
+        for command in &self.commands {
+            if is_unheard_of(db, command)? && !self.is_named_before(db, id, command)? {
+                asked.push(command.clone());
+            }
+        }
+        Ok(asked)
+    }
+
+    fn is_named_before(&self, db: &Connection, id: i64, command: &str) -> rusqlite::Result<bool> {
+        if self.version == 1 {
+            return Ok(false);
+        }
+        // As it stands in the JSON of an entry.
+        let name =
+            serde_json::to_vec(command).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        db.prepare_cached(
+            "SELECT 1 FROM timeline WHERE order_id = ?1 AND version < ?2 AND instr(body, ?3) > 0",
+        )?
+        .exists(params![id, self.version, name])
     }
 
     fn insert(&self, db: &Connection) -> rusqlite::Result<i64> {

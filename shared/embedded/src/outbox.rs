@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kontor_flow::ports::{Letter, OrderOutbox, Owner, ResultOutbox, StoreError};
+use kontor_flow::ports::{Closing, Ended, Letter, OrderOutbox, Owner, ResultOutbox, StoreError};
 use kontor_flow::{CommandId, Finish, Order, TimelineEntry};
 use rusqlite::Connection;
 
-use crate::leases::Completion;
+use crate::leases::Ending;
 use crate::messages::insert;
 use crate::orders::Row;
-use crate::recent::Recent;
-use crate::trays::{Parcel, Trays};
-use crate::{Clock, Engine, micros};
+use crate::trays::Parcel;
+use crate::{Engine, Memory};
 
 #[async_trait]
 impl OrderOutbox for Engine {
@@ -23,22 +22,9 @@ impl OrderOutbox for Engine {
         entry: TimelineEntry,
         letters: Vec<Letter>,
     ) -> Result<(), StoreError> {
-        let row = Row::of(&order, &entry)?;
-        let parcels = self.parcels(letters)?;
-        let (recent, trays, clock) = self.memory();
-        let kept = Recent::keeps(&order, row.bytes()).then(|| Arc::clone(&order));
-        let work = move |db: &Connection| {
-            row.write(db)?;
-            insert(db, &parcels)?;
-            Ok(parcels)
-        };
-        let settle = move |stored: Result<Vec<Parcel>, StoreError>| {
-            let parcels = stored?;
-            recent.wrote(order.key.clone(), kept);
-            trays.show(parcels, micros(clock()));
-            Ok(())
-        };
-        self.inner.writer.write("store order", work, settle).await
+        let writing = self.writing(order, &entry, letters)?;
+        let work = move |db: &Connection| writing.write(db);
+        self.inner.writer.write("store order", work, |written| written.map(Written::settle)).await
     }
 }
 
@@ -52,30 +38,99 @@ impl ResultOutbox for Engine {
         now: Timestamp,
         letters: Vec<Letter>,
     ) -> Result<bool, StoreError> {
-        let completion = Completion::of(id, owner, finish, now)?;
+        let ending = self.completion(id, owner, finish, now)?;
         let parcels = self.parcels(letters)?;
-        let (_, trays, clock) = self.memory();
+        let memory = Arc::clone(&self.inner.memory);
         let work = move |db: &Connection| {
-            if !completion.write(db)? {
+            if !ending.write(db)? {
                 return Ok(None);
             }
             insert(db, &parcels)?;
             Ok(Some(parcels))
         };
-        let settle = move |stored: Result<Option<Vec<Parcel>>, StoreError>| {
-            let Some(parcels) = stored? else { return Ok(false) };
-            trays.show(parcels, micros(clock()));
+        let (id, owner, settled) = (id.to_string(), owner.0.clone(), self.settled_after(self.now()));
+        let settle = move |done: Result<Option<Vec<Parcel>>, StoreError>| {
+            let Some(parcels) = done.inspect_err(|_| memory.issued.let_go(&id, &owner, settled))? else {
+                return Ok(false);
+            };
+            memory.issued.ended(&id);
+            memory.show(parcels);
             Ok(true)
         };
         self.inner.writer.write("complete lease", work, settle).await
     }
 }
 
+#[async_trait]
+impl Closing for Engine {
+    async fn complete_and_store(
+        &self,
+        ended: Ended<'_>,
+        order: Arc<Order>,
+        entry: TimelineEntry,
+        letters: Vec<Letter>,
+    ) -> Result<bool, StoreError> {
+        let ending = self.completion(ended.id, ended.owner, ended.finish, ended.now)?;
+        let writing = self.writing(order, &entry, letters)?;
+        let work = move |db: &Connection| {
+            if !ending.write(db)? {
+                return Ok(None);
+            }
+            Ok(Some((ending, writing.write(db)?)))
+        };
+        let settle = |done: Result<Option<(Ending, Written)>, StoreError>| {
+            let Some((ending, written)) = done? else { return Ok(false) };
+            written.memory.issued.ended(ending.id());
+            written.settle();
+            Ok(true)
+        };
+        self.inner.writer.write("close command", work, settle).await
+    }
+}
+
+/// An order with what follows from it, made ready outside the writing thread.
+struct Writing {
+    row: Row,
+    parcels: Vec<Parcel>,
+    order: Arc<Order>,
+    memory: Arc<Memory>,
+}
+
+/// What was written, to be known in memory once it is on the disk.
+struct Written {
+    asked: Vec<String>,
+    parcels: Vec<Parcel>,
+    order: Arc<Order>,
+    bytes: usize,
+    memory: Arc<Memory>,
+}
+
 impl Engine {
-    /// What the writing thread keeps up to date after a commit. Never the engine itself: whoever drops the last handle on
-    /// that waits for the writing thread.
-    fn memory(&self) -> (Arc<Recent>, Arc<Trays>, Clock) {
-        let inner = &self.inner;
-        (Arc::clone(&inner.recent), Arc::clone(&inner.trays), Arc::clone(&inner.clock))
+    fn writing(
+        &self,
+        order: Arc<Order>,
+        entry: &TimelineEntry,
+        letters: Vec<Letter>,
+    ) -> Result<Writing, StoreError> {
+        let memory = Arc::clone(&self.inner.memory);
+        Ok(Writing { row: Row::of(&order, entry)?, parcels: self.parcels(letters)?, order, memory })
+    }
+}
+
+impl Writing {
+    fn write(self, db: &Connection) -> Result<Written, StoreError> {
+        let Self { row, parcels, order, memory } = self;
+        let asked = row.write(db)?;
+        insert(db, &parcels)?;
+        Ok(Written { asked, parcels, order, bytes: row.bytes(), memory })
+    }
+}
+
+impl Written {
+    fn settle(self) {
+        let Self { asked, parcels, order, bytes, memory } = self;
+        memory.recent.wrote(order, bytes);
+        memory.issued.asked(asked);
+        memory.show(parcels);
     }
 }

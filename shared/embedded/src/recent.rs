@@ -29,7 +29,7 @@ struct Kept {
 
 impl Recent {
     /// Whether an order of so many bytes is kept: not if it is too long, or nothing more will come of it.
-    pub(crate) fn keeps(order: &Order, bytes: usize) -> bool {
+    fn keeps(order: &Order, bytes: usize) -> bool {
         let over = matches!(order.status, OrderStatus::Completed | OrderStatus::Cancelled);
         !over && bytes <= LONGEST
     }
@@ -39,16 +39,16 @@ impl Recent {
         locked(&self.0).orders.get(key).cloned()
     }
 
-    /// `key` was written; `order` is it, if it is to be kept. To be called by the writing thread after the commit.
-    pub(crate) fn wrote(&self, key: OrderKey, order: Option<Arc<Order>>) {
+    /// The order was written, in so many bytes. To be called by the writing thread after the commit.
+    pub(crate) fn wrote(&self, order: Arc<Order>, bytes: usize) {
         let mut guard = locked(&self.0);
         let kept = &mut *guard;
-        let Some(order) = order else {
-            kept.orders.remove(&key);
+        if !Self::keeps(&order, bytes) {
+            kept.orders.remove(&order.key);
             return;
-        };
-        kept.written.push_back((key.clone(), order.version));
-        kept.orders.insert(key, order);
+        }
+        kept.written.push_back((order.key.clone(), order.version));
+        kept.orders.insert(order.key.clone(), order);
         while kept.orders.len() > KEPT || kept.written.len() > 8 * KEPT {
             let Some((key, version)) = kept.written.pop_front() else { break };
             if kept.orders.get(&key).is_some_and(|order| order.version == version) {
@@ -68,14 +68,14 @@ mod tests {
         let recent = Recent::default();
         for number in 0..KEPT + 10 {
             let order = order(&format!("kaffee/{number}"));
-            recent.wrote(order.key.clone(), Some(Arc::new(order)));
+            recent.wrote(Arc::new(order), 100);
         }
         assert!(recent.get(&"kaffee/0".parse().unwrap()).is_none());
         let last = recent.get(&format!("kaffee/{}", KEPT + 9).parse().unwrap()).unwrap();
         let last = kontor_testkit::order::next(&last);
-        recent.wrote(last.key.clone(), Some(Arc::new(last.clone())));
+        recent.wrote(Arc::new(last.clone()), 100);
         assert_eq!(recent.get(&last.key).unwrap().version, last.version);
-        recent.wrote(last.key.clone(), None);
+        recent.wrote(Arc::new(last.clone()), LONGEST + 1);
         assert!(recent.get(&last.key).is_none());
         assert!(locked(&recent.0).orders.len() <= KEPT);
     }

@@ -46,13 +46,18 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on `db`. It keeps `lock` until it has written everything.
-    pub(crate) fn start(db: Connection, lock: File) -> std::io::Result<Self> {
+    /// Starts the thread on `db`. It keeps `lock` until it has written everything, at the end `farewell`.
+    pub(crate) fn start(
+        db: Connection,
+        lock: File,
+        farewell: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (jobs, inbox) = mpsc::channel(WAITING);
         let late = Arc::new(Mutex::new(Vec::new()));
         let lates = Arc::clone(&late);
         let work = move || {
             write_all(&db, inbox, &lates);
+            take_leave(&db, farewell);
             drop(db);
             drop(lock);
         };
@@ -160,15 +165,46 @@ impl Job for Nudge {
 }
 
 fn write_all(db: &Connection, mut inbox: mpsc::Receiver<Box<dyn Job>>, late: &Mutex<Vec<Late>>) {
-    let mut batch = Vec::with_capacity(TOGETHER);
+    let (mut batch, mut trouble) = (Vec::with_capacity(TOGETHER), Trouble::default());
     while inbox.blocking_recv_many(&mut batch, TOGETHER) > 0 {
-        commit(db, &mut batch, late);
+        commit(db, &mut batch, late, &mut trouble);
     }
     // What was told late after the last job.
-    commit(db, &mut batch, late);
+    commit(db, &mut batch, late, &mut trouble);
 }
 
-fn commit(db: &Connection, batch: &mut Vec<Box<dyn Job>>, late: &Mutex<Vec<Late>>) {
+/// Commits that failed since the last good one: told when it begins and when it is over, not each time.
+#[derive(Default)]
+struct Trouble {
+    failed: u64,
+}
+
+impl Trouble {
+    fn note(&mut self, broken: Option<&str>) {
+        match broken {
+            Some(error) if self.failed == 0 => tracing::error!(
+                error,
+                "nothing can be stored: deliveries are refused and work waits until this is over"
+            ),
+            Some(error) => tracing::debug!(error, "a commit failed, nothing of it is stored"),
+            None if self.failed > 0 => {
+                tracing::warn!(failed_commits = self.failed, "everything can be stored again");
+            }
+            None => {}
+        }
+        self.failed = if broken.is_some() { self.failed.saturating_add(1) } else { 0 };
+    }
+}
+
+fn take_leave(db: &Connection, farewell: impl FnOnce(&Connection) -> rusqlite::Result<()>) {
+    let said = db.unchecked_transaction().and_then(|whole| farewell(&whole).and_then(|()| whole.commit()));
+    if let Err(error) = said {
+        // The next process takes what it does not find for something that may have been tried.
+        tracing::warn!(error = %error, "what was left untried could not be written down");
+    }
+}
+
+fn commit(db: &Connection, batch: &mut Vec<Box<dyn Job>>, late: &Mutex<Vec<Late>>, trouble: &mut Trouble) {
     let mut lates = std::mem::take(&mut *locked(late));
     if batch.is_empty() && lates.is_empty() {
         return;
@@ -181,9 +217,7 @@ fn commit(db: &Connection, batch: &mut Vec<Box<dyn Job>>, late: &Mutex<Vec<Late>
         *late = lates;
     }
     let broken = outcome.err().map(|error| error.to_string());
-    if let Some(error) = &broken {
-        tracing::error!(error, transactions = batch.len(), "a commit failed, nothing of it is stored");
-    }
+    trouble.note(broken.as_deref());
     for job in batch.drain(..) {
         if catch_unwind(AssertUnwindSafe(|| job.answer(broken.as_deref()))).is_err() {
             tracing::error!("settling a transaction panicked; its caller is told that nothing answered");
@@ -193,6 +227,10 @@ fn commit(db: &Connection, batch: &mut Vec<Box<dyn Job>>, late: &Mutex<Vec<Late>
 
 /// Whether the late writes are among what is on the disk now.
 fn in_one_transaction(db: &Connection, batch: &mut [Box<dyn Job>], late: &[Late]) -> rusqlite::Result<bool> {
+    if !db.is_autocommit() {
+        // The last one could not even be taken back.
+        run(db, "ROLLBACK")?;
+    }
     run(db, "BEGIN IMMEDIATE")?;
     let done = work_off(db, batch, late).and_then(|late| run(db, "COMMIT").map(|()| late));
     if done.is_err() && !db.is_autocommit() {
@@ -269,7 +307,7 @@ mod tests {
         db.execute_batch("CREATE TABLE t (n INTEGER, text TEXT)").unwrap();
         // So many pages are the whole disk.
         db.pragma_update(None, "max_page_count", 40).unwrap();
-        Writer::start(db, File::create(dir.path().join("lock")).unwrap()).unwrap()
+        Writer::start(db, File::create(dir.path().join("lock")).unwrap(), |_| Ok(())).unwrap()
     }
 
     async fn insert(writer: &Writer, n: i64, bytes: usize) -> Result<(), StoreError> {
@@ -298,6 +336,17 @@ mod tests {
         assert_eq!(rows(&writer).await, stored, "what was acknowledged is there, and nothing else");
         insert(&writer, 4, 10).await.unwrap();
         assert_eq!(rows(&writer).await, stored + 1);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_was_left_open_stops_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(writer(&dir));
+        let db = crate::schema::connect(&dir.path().join("kontor.db")).unwrap();
+        db.execute_batch("BEGIN; INSERT INTO t VALUES (7, 'taken back')").unwrap();
+        let writer = Writer::start(db, File::create(dir.path().join("lock")).unwrap(), |_| Ok(())).unwrap();
+        insert(&writer, 1, 10).await.unwrap();
+        assert_eq!(rows(&writer).await, 1);
     }
 
     #[tokio::test]

@@ -4,9 +4,15 @@
 use std::sync::Arc;
 
 use kontor_embedded::{Engine, OpenError};
-use kontor_flow::ports::{Letter, OrderOutbox as _, OrderReader as _, Outgoing, StoreError, ThenSend};
-use kontor_flow::{Address, Queue};
-use kontor_testkit::order::{entry, order};
+use std::time::Duration;
+
+use kontor_flow::ports::{
+    Claim, Closing as _, Ended, Leases as _, Letter, OrderOutbox as _, OrderReader as _, Outgoing, Owner,
+    StoreError, ThenSend,
+};
+use kontor_flow::{Address, Order, Queue};
+use kontor_flow::{CommandId, Finish, StepResult};
+use kontor_testkit::order::{entry, next, order, step};
 use kontor_testkit::outbox::Office;
 use kontor_testkit::{
     configs_behave, cursors_behave, failures_behave, leases_behave, orders_behave, outboxes_behave,
@@ -58,6 +64,36 @@ async fn an_order_whose_letters_cannot_be_sent_is_not_written() {
     let refused = engine.store_and_send(Arc::new(order.clone()), entry(&order), vec![empty]).await;
     assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
     assert_eq!(engine.load(&order.key).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_command_is_closed_with_its_order_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let (erp, first) = (Address::Live(Queue::Erp), order("laden/1"));
+    engine.store_and_send(Arc::new(first.clone()), entry(&first), Vec::new()).await.unwrap();
+    let id = CommandId::new(&first.key, &step("customer"));
+    let (owner, other, now) = (Owner("a".to_owned()), Owner("b".to_owned()), first.updated_at);
+    let until = now + Duration::from_secs(60);
+    let finish = Finish { result: StepResult::Told, calls: 1 };
+    let close = async |owner: &Owner, order: &Order| {
+        let (ended, letter) = (
+            Ended { id: &id, owner, finish: &finish, now },
+            Letter { to: erp, message: Outgoing::now("next".to_owned()) },
+        );
+        engine.complete_and_store(ended, Arc::new(order.clone()), entry(order), vec![letter]).await
+    };
+    assert_eq!(engine.claim(&id, &owner, now, until).await.unwrap(), Claim::First);
+    let second = next(&first);
+    assert!(!close(&other, &second).await.unwrap(), "only the owner closes");
+    assert!(matches!(close(&owner, &next(&second)).await, Err(StoreError::Conflict { .. })));
+    assert_eq!(engine.load(&first.key).await.unwrap().as_deref(), Some(&first));
+    assert_eq!(engine.claim(&id, &other, now, until).await.unwrap(), Claim::Held { until }, "still held");
+    assert_eq!(engine.stats()[&erp].visible, 0, "nothing was sent");
+    assert!(close(&owner, &second).await.unwrap());
+    assert_eq!(engine.load(&first.key).await.unwrap().as_deref(), Some(&second));
+    assert_eq!(engine.claim(&id, &other, now, until).await.unwrap(), Claim::Done { finish: finish.clone() });
+    assert_eq!(engine.stats()[&erp].visible, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

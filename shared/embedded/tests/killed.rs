@@ -31,6 +31,9 @@ async fn work(folder: &str) {
                 let (id, now) = (CommandId::new(&order.key, &step("invoice")), order.first_seen);
                 let until = now + Duration::from_secs(1_000_000_000);
                 engine.claim(&id, &Owner(name.clone()), now, until).await.unwrap();
+                let asked = CommandId::new(&order.key, &step("customer"));
+                let first = engine.claim(&asked, &Owner(name.clone()), now, until).await.unwrap();
+                assert_eq!(first, Claim::First);
                 engine.send(EVENTS, vec![Outgoing::now(name.clone())]).await.unwrap();
                 // Taken, and neither deleted nor put off: it must be there again.
                 engine.receive(EVENTS, 1, Duration::from_secs(1000), Duration::ZERO).await.unwrap();
@@ -114,4 +117,8 @@ async fn everything_acknowledged_is_there_after_every_kill() {
     let claim =
         engine.claim(&id, &Owner("heir".to_owned()), now, now + Duration::from_secs(60)).await.unwrap();
     assert_eq!(claim, Claim::Unknown { attempts: 1 });
+    let asked = CommandId::new(&key(name), &step("customer"));
+    let claim =
+        engine.claim(&asked, &Owner("heir".to_owned()), now, now + Duration::from_secs(60)).await.unwrap();
+    assert_eq!(claim, Claim::Unknown { attempts: 0 }, "its claim was on no disk");
 }

@@ -40,7 +40,7 @@ async fn what_a_killed_process_stored_is_there_and_what_it_held_is_free() {
     let before = kontor_testkit::order::order("laden/1");
     first.store(&before, &entry(&before)).await.unwrap();
     first.store(&order, &entry(&order)).await.unwrap();
-    let (id, now) = (CommandId::new(&key("laden/1"), &step("invoice")), clock.now());
+    let (id, now) = (CommandId::new(&key("laden/1"), &step("customer")), clock.now());
     let owner = Owner("a".to_owned());
     assert_eq!(first.claim(&id, &owner, now, now + 10 * MINUTE).await.unwrap(), Claim::First);
     first.lock("sync", &owner, now, now + 10 * MINUTE).await.unwrap().unwrap();
@@ -54,7 +54,8 @@ async fn what_a_killed_process_stored_is_there_and_what_it_held_is_free() {
     assert_eq!(second.load(&order.key).await.unwrap().as_deref(), Some(&order));
     assert_eq!(second.timeline(&order.key).await.unwrap(), [entry(&before), entry(&order)]);
     let heir = Owner("b".to_owned());
-    assert_eq!(second.claim(&id, &heir, now, now + MINUTE).await.unwrap(), Claim::Unknown { attempts: 1 });
+    // That it was claimed is in no table; that nobody knows of it, is enough.
+    assert_eq!(second.claim(&id, &heir, now, now + MINUTE).await.unwrap(), Claim::Unknown { attempts: 0 });
     assert_eq!(second.lock("sync", &heir, now, now + MINUTE).await.unwrap().as_deref(), Some(""));
     let taken = take(&second, ERP).await;
     assert_eq!(
@@ -163,7 +164,7 @@ async fn old_leases_are_purged_and_younger_ones_kept() {
     let claim = engine.claim(&id(1), &Owner("x".to_owned()), now, now + MINUTE).await.unwrap();
     assert_eq!(claim, Claim::Unknown { attempts: 1 });
     let claim = engine.claim(&id(0), &Owner("x".to_owned()), now, now + MINUTE).await.unwrap();
-    assert_eq!(claim, Claim::First);
+    assert_eq!(claim, Claim::Unknown { attempts: 0 }, "nobody knows of it any more");
 }
 
 #[tokio::test]
@@ -193,23 +194,72 @@ fn a_folder_of_a_later_version_is_left_alone() {
     assert!(error.to_string().contains("later version"), "{error}");
 }
 
+/// The first command of an order, which `engine` asks for by storing it.
+async fn asked_for(engine: &Engine) -> CommandId {
+    let order = order("laden/1");
+    engine.store(&order, &entry(&order)).await.unwrap();
+    CommandId::new(&order.key, &step("customer"))
+}
+
+const SETTLING: Duration = Duration::from_secs(40);
+
+fn settling(dir: &Path, clock: &TestClock) -> Engine {
+    let options = Options { settling: SETTLING, ..Options::default() };
+    Engine::open_with(dir, clock.reader(), options).unwrap()
+}
+
+async fn claim(engine: &Engine, id: &CommandId, owner: &str, now: jiff::Timestamp) -> Claim {
+    engine.claim(id, &Owner(owner.to_owned()), now, now + 10 * MINUTE).await.unwrap()
+}
+
 #[tokio::test]
 async fn the_leases_of_a_killed_process_are_held_until_its_last_call_has_settled() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at("2026-11-21T12:00:00Z");
-    let (id, now) = (CommandId::new(&key("laden/1"), &step("invoice")), clock.now());
-    let until = now + Duration::from_secs(400);
-    let settling = Duration::from_secs(40);
-    let options = Options { settling, ..Options::default() };
-    {
-        let engine = Engine::open_with(dir.path(), clock.reader(), options).unwrap();
-        assert_eq!(engine.claim(&id, &Owner("dead".to_owned()), now, until).await.unwrap(), Claim::First);
-    }
-    let engine = Engine::open_with(dir.path(), clock.reader(), options).unwrap();
-    let claim = engine.claim(&id, &Owner("new".to_owned()), now, until).await.unwrap();
-    assert_eq!(claim, Claim::Held { until: now + settling });
-    let later = now + settling;
-    let claim =
-        engine.claim(&id, &Owner("new".to_owned()), later, later + Duration::from_secs(400)).await.unwrap();
-    assert_eq!(claim, Claim::Unknown { attempts: 1 });
+    let now = clock.now();
+    let engine = settling(dir.path(), &clock);
+    let id = asked_for(&engine).await;
+    assert_eq!(claim(&engine, &id, "dead", now).await, Claim::First);
+    drop(engine);
+    let engine = settling(dir.path(), &clock);
+    assert_eq!(claim(&engine, &id, "new", now).await, Claim::Held { until: now + SETTLING });
+    assert_eq!(claim(&engine, &id, "new", now + SETTLING).await, Claim::Unknown { attempts: 0 });
+}
+
+#[tokio::test]
+async fn what_a_killed_process_asked_for_may_have_been_tried_and_what_an_ended_one_left_was_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at("2026-11-21T12:00:00Z");
+    let now = clock.now();
+    let first = settling(dir.path(), &clock);
+    let id = asked_for(&first).await;
+
+    let remains = remains_of(dir.path());
+    let heir = settling(remains.path(), &clock);
+    assert_eq!(claim(&heir, &id, "new", now).await, Claim::Held { until: now + SETTLING });
+    assert_eq!(claim(&heir, &id, "new", now + SETTLING).await, Claim::Unknown { attempts: 0 });
+
+    drop(first);
+    let heir = settling(dir.path(), &clock);
+    assert_eq!(claim(&heir, &id, "new", now).await, Claim::First);
+    // It is written down before it is answered: killed now, it may have been tried.
+    let remains = remains_of(dir.path());
+    let heir = settling(remains.path(), &clock);
+    assert_eq!(claim(&heir, &id, "newer", now).await, Claim::Held { until: now + SETTLING });
+    assert_eq!(claim(&heir, &id, "newer", now + SETTLING).await, Claim::Unknown { attempts: 1 });
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_named_is_never_taken_for_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at("2026-11-21T12:00:00Z");
+    let first = Engine::open(dir.path(), clock.reader()).unwrap();
+    let id = asked_for(&first).await;
+    let remains = remains_of(dir.path());
+    let second = Engine::open(remains.path(), clock.reader()).unwrap();
+    // The entry of the second version names it again.
+    let again = next(&order("laden/1"));
+    assert!(entry(&again).commands.contains(&id));
+    second.store(&again, &entry(&again)).await.unwrap();
+    assert_eq!(claim(&second, &id, "new", clock.now()).await, Claim::Unknown { attempts: 0 });
 }

@@ -67,6 +67,38 @@ pub trait ResultOutbox: Send + Sync {
     ) -> Result<bool, StoreError>;
 }
 
+/// The end of an attempt at a command: who held its lease, and what came of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    /// The command.
+    pub id: &'a CommandId,
+    /// Who held its lease.
+    pub owner: &'a Owner,
+    /// What came of it.
+    pub finish: &'a Finish,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Keeps the result of a command and writes the order that knows of it, as one act. Only a store that has leases, orders
+/// and queues in one can do that.
+#[async_trait]
+pub trait Closing: Send + Sync {
+    /// Ends the lease as [`Leases::complete`] does and does what [`OrderOutbox::store_and_send`] does, all of it or nothing.
+    /// `false` if the owner does not hold the lease any more: then nothing is written, and nothing is sent.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another wrote the order meanwhile: then nothing was written, the lease is still held, and
+    /// nothing is sent.
+    async fn complete_and_store(
+        &self,
+        ended: Ended<'_>,
+        order: Arc<Order>,
+        entry: TimelineEntry,
+        letters: Vec<Letter>,
+    ) -> Result<bool, StoreError>;
+}
+
 /// Both outboxes over a store and queues that know nothing of each other: writes first, sends then. A crash in between
 /// leaves a message that was not acknowledged, or an order that becomes due: either sends what was not sent.
 #[derive(Clone)]

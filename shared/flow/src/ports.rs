@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::archive::{Archive, Deed, Page, PrivacyAct};
 pub use crate::command::flow_ref;
 use crate::order::OrderSummary;
-pub use crate::outbox::{Letter, OrderOutbox, ResultOutbox, ThenSend};
+pub use crate::outbox::{Closing, Ended, Letter, OrderOutbox, ResultOutbox, ThenSend};
 use crate::remedy::BoxError;
 use crate::{
     Address, CallError, Command, CommandId, Envelope, Failure, FailureClass, FailureId, FailureState, Finish,

@@ -42,7 +42,7 @@ async fn release(leases: &dyn Leases, id: &CommandId, by: &str, unknown: bool) -
 }
 
 /// The steps whose commands are claimed here.
-const STEPS: [&str; 8] = ["done", "race", "clean", "doubt", "lost", "late", "again", "heirs"];
+const STEPS: [&str; 9] = ["done", "race", "clean", "doubt", "lost", "late", "again", "heirs", "rest"];
 
 /// Has the commands asked for by an order: nobody claims what no order asks for, and a store may go by that.
 async fn issue(writer: &dyn OrderWriter) {

@@ -54,6 +54,7 @@ impl Crew {
                 leases: Arc::clone(&world) as _,
                 connectors: Arc::clone(&world) as _,
                 outbox: Arc::new(outbox(&world)),
+                closing: None,
                 sender: Arc::clone(&world) as _,
                 lease: LEASE,
                 skew: SKEW,

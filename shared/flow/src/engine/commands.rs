@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{DeskError, Parked, Verdict};
+use super::{ClosingDesk, DeskError, Parked, Verdict};
 use crate::outbox::send_all;
 use crate::plan::under_way_for;
 use crate::ports::{
-    Claim, Connectors, Job, Leases, Letter, OrderReader, Outgoing, Owner, Past, ResultOutbox, Sender,
+    Claim, Connectors, Ended, Job, Leases, Letter, OrderReader, Outgoing, Owner, Past, ResultOutbox, Sender,
 };
 use crate::privacy::Named;
 use crate::remedy::chain;
@@ -31,6 +31,8 @@ pub struct CommandDesk {
     pub connectors: Arc<dyn Connectors>,
     /// Keeps results and reports them.
     pub outbox: Arc<dyn ResultOutbox>,
+    /// Carries the order on at once, where the store can do that in the same act; else a report travels.
+    pub closing: Option<Arc<ClosingDesk>>,
     /// Reports what needs no keeping: failures, results kept before, what hints led to.
     pub sender: Arc<dyn Sender>,
     /// How long a worker may take for one command; longer than any connector waits for an answer.
@@ -229,12 +231,27 @@ impl CommandDesk {
         finish: Finish,
         now: Timestamp,
     ) -> Result<Verdict, DeskError> {
-        let id = command.id();
-        let report = vec![letter(finished(command, finish.clone(), now))?];
-        if !self.outbox.complete_and_send(&id, owner, &finish, now, report).await? {
+        let (id, report) = (command.id(), finished(command, finish.clone(), now));
+        let ended = Ended { id: &id, owner, finish: &finish, now };
+        let kept = match self.close(ended, &report).await {
+            Some(kept) => kept,
+            None => self.outbox.complete_and_send(&id, owner, &finish, now, vec![letter(report)?]).await?,
+        };
+        if !kept {
             tracing::warn!(call = %id, "lease was lost while the command was carried out");
         }
         Ok(Verdict::Done)
+    }
+
+    /// Carries the order on at once, if that can be done here. Whatever stands in the way, stands in the way of this order's
+    /// events, and is for who works those off: then the result is reported to them.
+    async fn close(&self, ended: Ended<'_>, report: &Happened) -> Option<bool> {
+        let closed = self.closing.as_ref()?.finish(ended, report, ended.now).await;
+        closed
+            .inspect_err(|error| {
+                tracing::warn!(call = %ended.id, cause = %chain(error), "result is reported instead of applied");
+            })
+            .ok()
     }
 
     async fn report_failure(
@@ -257,13 +274,23 @@ impl CommandDesk {
         let mut news = Vec::new();
         for happened in connector.look_up(hint, now).await? {
             // Whoever else works in the ERP may write keys that look like ours.
-            if self.reader.load(&happened.order).await?.is_some() {
-                news.push(happened);
-            } else {
+            if self.reader.load(&happened.order).await?.is_none() {
                 tracing::info!(order = %happened.order, entity = %hint.entity, "hint of an order that is not ours");
+            } else if !self.tell(&happened, now).await {
+                news.push(happened);
             }
         }
         self.enqueue(news).await
+    }
+
+    /// Takes the news into the order at once, if that can be done here.
+    async fn tell(&self, news: &Happened, now: Timestamp) -> bool {
+        let Some(closing) = &self.closing else { return false };
+        let told = closing.tell(news, now).await;
+        told.inspect_err(|error| {
+            tracing::warn!(order = %news.order, cause = %chain(error), "news are sent on instead of applied");
+        })
+        .is_ok()
     }
 
     async fn enqueue(&self, news: Vec<Happened>) -> Result<(), DeskError> {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How often a write is tried again at once when another was faster.
-const CONFLICTS: usize = 8;
+pub(super) const CONFLICTS: usize = 8;
 
 /// Works off the events queue.
 pub struct EventDesk {
@@ -33,6 +33,24 @@ pub struct EventDesk {
     pub intake: Arc<dyn Intake>,
     /// Sends once more what may not have been sent.
     pub sender: Arc<dyn Sender>,
+}
+
+/// What follows from events, ready to be written.
+pub(super) enum Following {
+    /// Nothing changes.
+    Nothing {
+        /// What may not have been sent.
+        again: Vec<Letter>,
+    },
+    /// The order changes.
+    Write {
+        /// The order as it is to be written.
+        order: Arc<Order>,
+        /// Its entry in the timeline.
+        entry: TimelineEntry,
+        /// What is to be sent then.
+        letters: Vec<Letter>,
+    },
 }
 
 impl EventDesk {
@@ -85,30 +103,44 @@ impl EventDesk {
         now: Timestamp,
     ) -> Result<(), DeskError> {
         for _ in 0..CONFLICTS {
-            let (before, flow) = self.load(key, now).await?;
-            let mut order = Order::clone(&before);
-            let news = events.iter().fold(false, |news, event| apply(&mut order.facts, event.clone()) | news);
-            // One order that can't be planned must stop no other.
-            let plan = catch_unwind(AssertUnwindSafe(|| plan(&order, &flow, now)))
-                .map_err(|_| DeskError::Panicked { order: key.clone() })?;
-            if !news && !plan.changes(&order) {
-                if resend {
-                    let letters = letters(&order, true, under_way(&order.steps))?;
-                    send_all(self.sender.as_ref(), letters).await?;
+            let written = match self.follow(key, events, cause, resend, now).await? {
+                Following::Nothing { again } => send_all(self.sender.as_ref(), again).await,
+                Following::Write { order, entry, letters } => {
+                    self.outbox.store_and_send(order, entry, letters).await
                 }
-                return Ok(());
-            }
-            let tell = resend || before.status != OrderStatus::Held;
-            let (order, commands, entry) = carry_out(&before, order, plan, events, cause, now);
-            let commands = if resend { under_way(&order.steps) } else { commands };
-            let letters = letters(&order, tell, commands)?;
-            match self.outbox.store_and_send(Arc::new(order), entry, letters).await {
-                Ok(()) => return Ok(()),
+            };
+            match written {
                 Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+                written => return Ok(written?),
             }
         }
         Err(DeskError::Crowded { order: key.clone() })
+    }
+
+    /// What follows from `events`, not yet written; see [`EventDesk::advance`].
+    pub(super) async fn follow(
+        &self,
+        key: &OrderKey,
+        events: &[EventRecord],
+        cause: &Cause,
+        resend: bool,
+        now: Timestamp,
+    ) -> Result<Following, DeskError> {
+        let (before, flow) = self.load(key, now).await?;
+        let mut order = Order::clone(&before);
+        let news = events.iter().fold(false, |news, event| apply(&mut order.facts, event.clone()) | news);
+        // One order that can't be planned must stop no other.
+        let plan = catch_unwind(AssertUnwindSafe(|| plan(&order, &flow, now)))
+            .map_err(|_| DeskError::Panicked { order: key.clone() })?;
+        if !news && !plan.changes(&order) {
+            let again = if resend { letters(&order, true, under_way(&order.steps))? } else { Vec::new() };
+            return Ok(Following::Nothing { again });
+        }
+        let tell = resend || before.status != OrderStatus::Held;
+        let (order, commands, entry) = carry_out(&before, order, plan, events, cause, now);
+        let commands = if resend { under_way(&order.steps) } else { commands };
+        let letters = letters(&order, tell, commands)?;
+        Ok(Following::Write { order: Arc::new(order), entry, letters })
     }
 
     async fn load(&self, key: &OrderKey, now: Timestamp) -> Result<(Arc<Order>, Arc<Flow>), DeskError> {

@@ -1,6 +1,7 @@
 //! The engine: what the worker functions do with a message, over the ports alone.
 
 mod alerts;
+mod closing;
 mod commands;
 mod events;
 mod overdue;
@@ -9,6 +10,7 @@ mod replay;
 mod verdict;
 
 pub use alerts::AlertDesk;
+pub use closing::ClosingDesk;
 pub use commands::{CommandDesk, Slip};
 pub use events::EventDesk;
 pub use overdue::{OverdueDesk, OverdueReport};

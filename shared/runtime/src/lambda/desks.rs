@@ -92,6 +92,7 @@ impl Workshop for CommandShop {
         let desk = CommandDesk {
             reader: Arc::clone(&self.store) as _,
             leases: Arc::clone(&self.store) as _,
+            closing: None,
             connectors: registry,
             outbox: Arc::new(ThenSend {
                 store: Arc::clone(&self.store),
