@@ -5,7 +5,7 @@
 //! returns, an order before `store` returns, a result before `complete` returns.
 //!
 //! A first claim needs no disk: which commands this process asked for itself, and who claimed them, lives in memory
-//! ([`issued`]). A command that is neither there nor in the table may have been tried by an earlier process; it is held
+//! (`issued.rs`). A command that is neither there nor in the table may have been tried by an earlier process; it is held
 //! until that one's last call has settled, and then answered with `Unknown`. Every other claim is on disk before `claim`
 //! returns.
 //!
