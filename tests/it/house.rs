@@ -87,13 +87,7 @@ impl House {
     /// Writes the configuration and starts the process.
     pub(crate) fn start(stands: &Stands) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("kontor.yaml"), yaml(stands)).unwrap();
-        let flows = dir.path().join("flows");
-        std::fs::create_dir(&flows).unwrap();
-        for name in ["standard", "merchant"] {
-            let from = format!("{}/../infra/flows/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
-            std::fs::copy(from, flows.join(format!("{name}.yaml"))).unwrap();
-        }
+        write_settings(dir.path(), &Urls::of(stands));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let mut house = Self { dir, client, process: None, url: String::new(), port: 0 };
         house.begin();
@@ -187,7 +181,38 @@ impl Drop for House {
     }
 }
 
-fn yaml(stands: &Stands) -> String {
+/// Where the process finds the systems outside; a story may put something in between.
+pub(crate) struct Urls {
+    pub(crate) erp: String,
+    pub(crate) kaffee: String,
+    pub(crate) buero: String,
+    pub(crate) schnee: String,
+}
+
+impl Urls {
+    /// The stand-ins themselves.
+    pub(crate) fn of(stands: &Stands) -> Self {
+        Self {
+            erp: stands.erp.url.clone(),
+            kaffee: stands.woocommerce.url.clone(),
+            buero: stands.woocommerce.url.clone(),
+            schnee: stands.shopify.url.clone(),
+        }
+    }
+}
+
+/// Writes configuration and flows into the folder `dir`.
+pub(crate) fn write_settings(dir: &Path, urls: &Urls) {
+    std::fs::write(dir.join("kontor.yaml"), yaml(urls)).unwrap();
+    let flows = dir.join("flows");
+    std::fs::create_dir(&flows).unwrap();
+    for name in ["standard", "merchant"] {
+        let from = format!("{}/../infra/flows/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+        std::fs::copy(from, flows.join(format!("{name}.yaml"))).unwrap();
+    }
+}
+
+fn yaml(urls: &Urls) -> String {
     let shop = |id: &str, kind: &str, url: &str, flow: &str| {
         format!(
             "  - {{ id: {id}, kind: {kind}, url: \"{url}\", flow: {flow}, webhook_secrets: [env:STORY_SECRET], \
@@ -201,9 +226,9 @@ fn yaml(stands: &Stands) -> String {
          gross_channel: GROSS1, net_channel: NET1, settle_seconds: 1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, \
          rounding: ROUNDING, gift_card: GIFTCARD }} }}\n\
          mail: {{ from: \"Kontor <stories@kontor.test>\", language: de, signature: Kontor }}\n",
-        shop("kaffee", "woocommerce", &stands.woocommerce.url, "standard"),
-        shop("buero", "woocommerce", &stands.woocommerce.url, "merchant"),
-        shop("schnee", "shopify", &stands.shopify.url, "standard"),
-        stands.erp.url,
+        shop("kaffee", "woocommerce", &urls.kaffee, "standard"),
+        shop("buero", "woocommerce", &urls.buero, "merchant"),
+        shop("schnee", "shopify", &urls.schnee, "standard"),
+        urls.erp,
     )
 }

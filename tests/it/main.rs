@@ -10,6 +10,7 @@
 )]
 
 mod bundle;
+mod chaos;
 mod cli;
 mod faults;
 mod hostile;

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::mailer::Post;
 use crate::pump::Pump;
+use crate::shares::{Fair, Shares};
 use crate::{http, office, privacy};
 
 /// How often due orders are looked for.
@@ -169,8 +170,11 @@ impl House {
         for queue in Queue::ALL {
             let live: Arc<dyn Worker> = match queue {
                 Queue::Events => Arc::new(EventWorker(self.event_desk())),
-                Queue::Erp | Queue::Shops | Queue::Mail => {
-                    Arc::new(CommandWorker { desk: self.command_desk(), queue })
+                Queue::Erp | Queue::Mail => Arc::new(CommandWorker { desk: self.command_desk(), queue }),
+                Queue::Shops => {
+                    let worker = CommandWorker { desk: self.command_desk(), queue };
+                    let shops = self.book.config.shops.iter().map(|shop| shop.id.clone());
+                    Arc::new(Fair { worker, shares: Shares::new(self.width, shops) })
                 }
             };
             let dead = Arc::new(AlertWorker { desk: Arc::clone(&alerts), queue });

@@ -1,13 +1,14 @@
 //! Mails of one machine: through an SMTP server, or into the folder `outbox` where they can be read.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use kontor_flow::ports::{Mail, Mailer};
 use kontor_flow::remedy::{BoxError, Effect};
 use kontor_flow::{CallError, Problem, System};
 use lettre::message::header::ContentType;
-use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// How mails leave this machine.
@@ -15,7 +16,7 @@ pub(crate) enum Post {
     /// By SMTP.
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     /// Into a folder.
-    Folder(AsyncFileTransport<Tokio1Executor>),
+    Folder(PathBuf),
 }
 
 impl Post {
@@ -27,7 +28,7 @@ impl Post {
     /// Into the folder `dir`, made if missing.
     pub(crate) fn folder(dir: &Path) -> Result<Self, BoxError> {
         std::fs::create_dir_all(dir)?;
-        Ok(Self::Folder(AsyncFileTransport::new(dir)))
+        Ok(Self::Folder(dir.to_owned()))
     }
 }
 
@@ -49,10 +50,33 @@ impl Mailer for Post {
                 Err(error) => Err(lost(error.into())),
             },
             Self::Folder(folder) => {
-                folder.send(message).await.map(|_| ()).map_err(|error| lost(error.into()))
+                let (folder, name, text) = (folder.clone(), file_name(&mail.message_id), message.formatted());
+                let put = tokio::task::spawn_blocking(move || put(&folder, &name, &text)).await;
+                put.map_err(|error| lost(error.into()))?.map_err(|error| lost(error.into()))
             }
         }
     }
+}
+
+/// What a mail's file is called: the same for every attempt to send it.
+fn file_name(message_id: &str) -> String {
+    let known = |c: char| if c.is_ascii_alphanumeric() || "@.-_".contains(c) { c } else { '_' };
+    message_id.chars().map(known).collect()
+}
+
+/// Puts a mail into the folder, whole or not at all, and once however often it is sent: whoever takes mails out of the
+/// folder must find neither halves (the disk was full, the process was killed) nor copies.
+fn put(folder: &Path, name: &str, text: &[u8]) -> io::Result<()> {
+    let unfinished = folder.join(format!("{name}.unfinished"));
+    if let Err(error) = std::fs::write(&unfinished, text) {
+        // Nothing of it is to take up room; it is written over with the next attempt anyway.
+        std::fs::remove_file(&unfinished).or_else(|gone| match gone.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(gone),
+        })?;
+        return Err(error);
+    }
+    std::fs::rename(&unfinished, folder.join(format!("{name}.eml")))
 }
 
 fn compose(mail: &Mail) -> Result<Message, BoxError> {
@@ -77,5 +101,34 @@ fn refused(error: BoxError) -> CallError {
             location: None,
             detail: Some(error.to_string()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_is_in_the_folder_whole_and_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = file_name("kaffee.1.confirmation@../host");
+        assert_eq!(name, "kaffee.1.confirmation@.._host");
+        for _ in 0..3 {
+            put(dir.path(), &name, b"the whole text").unwrap();
+        }
+        let there: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path()).collect();
+        assert_eq!(there.len(), 1);
+        assert_eq!(std::fs::read(&there[0]).unwrap(), b"the whole text");
+    }
+
+    #[test]
+    fn what_cannot_be_written_whole_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        // A folder in the file's place: it cannot be put there.
+        std::fs::create_dir(dir.path().join("kaffee.1.eml")).unwrap();
+        assert!(put(dir.path(), "kaffee.1", b"text").is_err());
+        let eml = |path: &PathBuf| path.extension().is_some_and(|end| end == "eml") && path.is_file();
+        let there = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path());
+        assert_eq!(there.filter(eml).count(), 0);
     }
 }

@@ -25,6 +25,7 @@ mod pump;
 mod push;
 mod run;
 mod sandbox;
+mod shares;
 mod stands;
 mod story;
 mod up;

@@ -13,8 +13,9 @@ use reqwest::RequestBuilder;
 use crate::mask::Credentials;
 use crate::reach::Guard;
 
-/// The longest answer that is read, in bytes.
-const LONGEST_ANSWER: usize = 32 * 1024 * 1024;
+/// The longest answer that is read, in bytes: a page of a thousand records is well below. Every worker may read one at the
+/// same time.
+const LONGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// Why no client could be made (broken TLS roots).
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +101,8 @@ impl Calls {
     /// `effect` says what may have become of the call once it left; one that never left had none.
     ///
     /// # Errors
-    /// [`CallError::Unavailable`] if there was no connection, no answer in time, or a 5xx;
+    /// [`CallError::Unavailable`] if there was no connection, no answer in time, a 5xx, or an answer that can't be the
+    /// system's: far too long, or a success that is no JSON (a page of whatever stands in between);
     /// [`CallError::RateLimited`] for a 429.
     pub async fn send(
         &self,
@@ -120,11 +122,12 @@ impl Calls {
         let credentials = Credentials::of(request.headers());
         let mut response = client.execute(request).await.map_err(lost)?;
         let (status, headers) = (response.status(), response.headers().clone());
+        let foreign =
+            |what: String| CallError::Unavailable { system, call, effect, after: None, source: what.into() };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
-                let source = format!("the answer is longer than {LONGEST_ANSWER} bytes").into();
-                return Err(CallError::Unreadable { system, call, effect, source });
+                return Err(foreign(format!("the answer is longer than {LONGEST_ANSWER} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
@@ -136,12 +139,23 @@ impl Calls {
             let source = format!("status {}", status.as_u16()).into();
             return Err(CallError::Unavailable { system, call, effect, after, source });
         }
+        if status.is_success() && !is_json(&body) {
+            return Err(foreign(format!(
+                "what answered with status {} does not speak JSON",
+                status.as_u16()
+            )));
+        }
         // Shopify tells its errors with status 200.
         if !status.is_success() || system == System::Shopify {
             credentials.mask(&mut body);
         }
         Ok(Answer { status, headers, body: body.into() })
     }
+}
+
+/// Whether a body may be JSON, as all answers of the connected systems are; what may be empty is for the connector to say.
+fn is_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), None | Some(b'{' | b'['))
 }
 
 /// What `Retry-After` says in seconds, at most an hour; its form with a date is not used by the connected systems. Where
@@ -155,7 +169,55 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// What comes of a call that is answered with `head`, and then with `piece` again and again.
+    async fn answered(
+        head: &'static str,
+        piece: &'static [u8],
+        pause: Duration,
+    ) -> Result<Answer, CallError> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut line, _) = listener.accept().unwrap();
+            assert!(line.read(&mut [0; 4096]).unwrap() > 0);
+            line.write_all(head.as_bytes()).unwrap();
+            // Until the caller has had enough.
+            while !piece.is_empty() && line.write_all(piece).is_ok() {
+                std::thread::sleep(pause);
+            }
+        });
+        let options = ClientOptions { timeout: Duration::from_millis(700), ..ClientOptions::default() };
+        let request = client(options).unwrap().post(url);
+        let answer =
+            Calls::default().send(System::Weclapp, "POST /salesOrder", Effect::Possible, request).await;
+        tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
+        answer
+    }
+
+    fn is_unknown(answer: Result<Answer, CallError>) -> bool {
+        matches!(answer, Err(CallError::Unavailable { effect: Effect::Possible, .. }))
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_trickles_or_never_ends_is_given_up() {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{";
+        assert!(is_unknown(answered(head, b" ", Duration::from_millis(50)).await));
+        assert!(is_unknown(answered(head, &[b' '; 65_536], Duration::ZERO).await));
+    }
+
+    #[tokio::test]
+    async fn a_page_for_people_is_no_answer_of_the_system() {
+        let page = "HTTP/1.1 200 OK\r\ncontent-length: 16\r\nconnection: close\r\n\r\n<h1>Wartung</h1>";
+        assert!(is_unknown(answered(page, b"", Duration::ZERO).await));
+        assert!(is_unknown(answered("220 mail.example.test ESMTP\r\n", b"", Duration::ZERO).await));
+        let good = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\n {}";
+        assert_eq!(answered(good, b"", Duration::ZERO).await.unwrap().body.as_ref(), b" {}");
+    }
 
     #[test]
     fn debug_shows_nothing_of_an_answer() {

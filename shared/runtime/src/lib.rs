@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod batch;
 pub mod book;
 pub mod clock;
+mod damper;
 pub mod lambda;
 pub mod settings;
 pub mod signals;

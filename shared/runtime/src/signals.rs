@@ -9,6 +9,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::layer::{Filter, Layer as _, SubscriberExt as _};
 
+use crate::damper::Damper;
 use crate::settings;
 
 /// The namespace of all metrics.
@@ -58,7 +59,7 @@ impl Signals {
     }
 }
 
-/// Sets up log lines for people, on standard error.
+/// Sets up log lines for people, on standard error; a flood of the same line is damped.
 ///
 /// # Errors
 /// If the process has a logger already.
@@ -67,7 +68,7 @@ pub fn for_people(default: &str) -> Result<(), BoxError> {
         .with_target(false)
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .with_writer(io::stderr)
-        .with_filter(filter(default));
+        .with_filter(filter(default).and(Damper::default()));
     Ok(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines))?)
 }
 
@@ -88,7 +89,10 @@ fn filter(default: &str) -> impl Filter<Registry> + use<> {
 fn wished(wanted: Option<&str>, default: &str) -> Targets {
     // `Targets`, not `EnvFilter`: nobody filters by spans here, and the latter brings regular expressions along.
     let read = |text: &str| text.parse::<Targets>().ok();
-    wanted.and_then(read).or_else(|| read(default)).unwrap_or_else(|| Targets::new().with_default(Level::INFO))
+    wanted
+        .and_then(read)
+        .or_else(|| read(default))
+        .unwrap_or_else(|| Targets::new().with_default(Level::INFO))
 }
 
 /// Below a warning, the crates that carry messages log what is in them: events, bodies, headers with keys.

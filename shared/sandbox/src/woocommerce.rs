@@ -39,6 +39,9 @@ pub struct Report {
     pub notes: usize,
     /// Orders whose customer got the same note twice.
     pub doubled_notes: Vec<u64>,
+    /// Notes to the customer by order, where there are any.
+    #[serde(default)]
+    pub told: BTreeMap<u64, usize>,
     /// Calls by method and path, as in `PUT /orders/{id}`.
     pub calls: BTreeMap<String, u64>,
 }
@@ -98,6 +101,9 @@ impl State {
         for (id, order) in &books.orders {
             *report.orders.entry(text(&order.fields, "status").to_owned()).or_default() += 1;
             report.notes += order.notes.len();
+            if !order.notes.is_empty() {
+                report.told.insert(*id, order.notes.len());
+            }
             let mut said: Vec<&str> =
                 order.notes.iter().filter_map(|note| note.get("note")?.as_str()).collect();
             said.sort_unstable();

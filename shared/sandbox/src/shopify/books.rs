@@ -23,6 +23,9 @@ pub struct Report {
     pub fulfillments: usize,
     /// Orders with the same tracking number twice.
     pub doubled_tracking: Vec<u64>,
+    /// Shipments told of by order, where there are any.
+    #[serde(default)]
+    pub told: BTreeMap<u64, usize>,
     /// Calls by the field at the root, as in `fulfillmentCreate`.
     pub calls: BTreeMap<String, u64>,
 }
@@ -106,6 +109,12 @@ impl Books {
             cancelled: count(|order| order.cancelled_at.is_some()),
             fulfillments: self.by_fulfillment.len(),
             doubled_tracking,
+            told: self
+                .orders
+                .values()
+                .filter(|order| !order.fulfillments.is_empty())
+                .map(|order| (order.id, order.fulfillments.len()))
+                .collect(),
             calls: self.calls.clone(),
         }
     }
