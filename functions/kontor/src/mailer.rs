@@ -70,10 +70,11 @@ fn put(folder: &Path, name: &str, text: &[u8]) -> io::Result<()> {
     let unfinished = folder.join(format!("{name}.unfinished"));
     if let Err(error) = std::fs::write(&unfinished, text) {
         // Nothing of it is to take up room; it is written over with the next attempt anyway.
-        std::fs::remove_file(&unfinished).or_else(|gone| match gone.kind() {
-            io::ErrorKind::NotFound => Ok(()),
-            _ => Err(gone),
-        })?;
+        match std::fs::remove_file(&unfinished) {
+            Ok(()) => {}
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+            Err(stays) => return Err(stays),
+        }
         return Err(error);
     }
     std::fs::rename(&unfinished, folder.join(format!("{name}.eml")))
