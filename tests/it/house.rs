@@ -16,20 +16,29 @@ pub(crate) const SECRET: &str = "a-secret-of-the-stories";
 /// What the stand-ins ask for.
 pub(crate) const TOKEN: &str = "sandbox";
 
-/// The `kontor` program, built by the same cargo into the same folder.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
+/// The folder with the programs of the workspace, built by the same cargo.
+///
+/// The whole workspace and its tests are asked for, though only programs are wanted: that is what `cargo test --workspace`
+/// has built already, and anything less would be built of other features, and all of it anew.
+pub(crate) fn programs() -> &'static Path {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "--package", "kontor"])
+            .args(["build", "--quiet", "--locked", "--workspace", "--bins", "--tests"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status()
             .unwrap();
-        assert!(built.success(), "kontor does not build");
+        assert!(built.success(), "the programs do not build");
         // This test lies in <target>/<profile>/deps.
         let here = std::env::current_exe().unwrap();
-        here.parent().unwrap().parent().unwrap().join("kontor")
+        here.parent().unwrap().parent().unwrap().to_owned()
     })
+}
+
+/// The `kontor` program.
+pub(crate) fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| programs().join("kontor"))
 }
 
 /// What every request to the ERP is held against, where it is there.

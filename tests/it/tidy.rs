@@ -149,7 +149,9 @@ fn nothing_is_left_behind() {
     for file in rust_files() {
         let text = fs::read_to_string(&file).unwrap();
         for (at, line) in text.lines().enumerate() {
-            if traces.iter().chain([&ignored]).any(|trace| line.contains(trace.as_str())) {
+            // What another test runs in a process of its own is not left out.
+            let left_out = line.contains(&ignored) && !line.contains("it is run by the test");
+            if left_out || traces.iter().any(|trace| line.contains(trace.as_str())) {
                 problems.push(format!("{}:{}: {}", file.display(), at + 1, line.trim()));
             }
         }

@@ -30,7 +30,10 @@ pub(crate) fn pack<T: Serialize>(what: &str, value: &T) -> Result<AttributeValue
         return Ok(AttributeValue::S(text));
     }
     if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST_UNPACKED) {
-        return Err(refused(what, format!("it has {} bytes, {LONGEST_UNPACKED} can be read again", text.len())));
+        return Err(refused(
+            what,
+            format!("it has {} bytes, {LONGEST_UNPACKED} can be read again", text.len()),
+        ));
     }
     let packed = zstd::encode_all(text.as_bytes(), 3).map_err(|e| refused(what, e))?;
     if packed.len() > LONGEST {

@@ -103,7 +103,7 @@ async fn failures_have_an_end_once_they_are_settled() {
 #[tokio::test]
 async fn what_fits_into_no_item_is_refused_and_nothing_of_it_is_written() {
     let store = store().await;
-    let order = large("laden/riese", 20_000);
+    let order = large("laden/riese", 10_000);
     let refused = store.store(&order, &entry(&order)).await;
     assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
     assert_eq!(store.load(&order.key).await.unwrap(), None);

@@ -11,6 +11,7 @@ pub mod event;
 pub mod facts;
 pub mod failure;
 pub mod language;
+pub mod mail;
 pub mod message;
 pub mod order;
 pub mod outbox;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::archive::{Archive, Deed, Page, PrivacyAct};
 pub use crate::command::flow_ref;
+pub use crate::mail::{Mail, Mailer};
 use crate::order::OrderSummary;
 pub use crate::outbox::{Closing, Ended, Letter, OrderOutbox, ResultOutbox, ThenSend};
 use crate::remedy::BoxError;
@@ -300,34 +301,6 @@ pub trait Delayer: Send + Sync {
 pub trait Notifier: Send + Sync {
     /// Publishes a subject of at most 100 characters and a text. No personal data.
     async fn notify(&self, subject: &str, text: &str) -> Result<(), StoreError>;
-}
-
-/// A mail to a customer. Personal data: `Debug` shows none of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// Its `Message-ID` without angle brackets, the same for every attempt at the same command.
-    pub message_id: String,
-    /// From whom, as in `Shop <shop@example.com>`.
-    pub from: String,
-    /// To whom.
-    pub to: kontor_domain::Email,
-    /// The subject.
-    pub subject: String,
-    /// The text.
-    pub text: String,
-}
-
-impl std::fmt::Debug for Mail {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Mail({})", self.message_id)
-    }
-}
-
-/// Sends mails.
-#[async_trait]
-pub trait Mailer: Send + Sync {
-    /// Hands the mail over to the mail service.
-    async fn send(&self, mail: &Mail) -> Result<(), CallError>;
 }
 
 /// Knows the flows.

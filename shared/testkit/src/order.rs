@@ -160,12 +160,16 @@ pub fn requested(key: &OrderKey, step: StepKey) -> StepState {
     StepState::Requested { command, attempt: 1, since: time(BEGINNING) }
 }
 
-/// An order with so many lines: some 350 bytes each as JSON, words that do not compress too well.
+/// An order with so many lines: some 350 bytes each as JSON, two words in each that do not compress too well.
 #[must_use]
 pub fn large(text: &str, lines: u32) -> Order {
     let mut order = order(text);
     let mut draft = draft("#1");
-    draft.lines = (0..lines).map(|n| line(&n.to_string(), &sku(n), 1, "1.00", "0.16")).collect();
+    let titled = |n: u32| {
+        let title = format!("Kaffee {}", sku(n + 5_000_000));
+        Line { title, ..line(&n.to_string(), &sku(n), 1, "1.00", "0.16") }
+    };
+    draft.lines = (0..lines).map(titled).collect();
     draft.total = euro(&format!("{}.90", lines + 4));
     order.facts.placed = Some(Told::new(time(BEGINNING), draft.build().unwrap()));
     order

@@ -3,6 +3,7 @@
 {"service": "sqs", "call": "send_message", "with": {...}} is any call of boto3, which checks it against AWS's own model of
 the service and signs it. {"bucket": B, "upload": {KEY: FOLDER, ...}} packs the files of each folder and uploads them.
 """
+import base64
 import io
 import json
 import sys
@@ -50,7 +51,9 @@ def _answer(ask):
 
 
 def _plain(value):
-    """What JSON does not know: times, and the bodies of answers."""
+    """What JSON does not know: bytes, times, and the bodies of answers."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return value.read().decode("utf-8", "replace") if hasattr(value, "read") else str(value)
 
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kontor_flow::Order;
 use kontor_runtime::clock::Stopwatch;
 use kontor_runtime::settings::FUNCTIONS;
@@ -50,7 +52,7 @@ impl Bundle {
     pub(crate) async fn deploy(ministack: Ministack) -> Self {
         let aws = Aws::open(&ministack);
         let dir = tempfile::tempdir().unwrap();
-        let built = named(BUILT).unwrap_or_else(build);
+        let built = named(BUILT).unwrap_or_else(|| crate::house::programs().to_owned());
         aws.call(
             "s3",
             "create_bucket",
@@ -126,7 +128,7 @@ impl Bundle {
     /// An order, `shop/number`.
     pub(crate) fn order(&self, key: &str) -> Option<Order> {
         let item = self.item(&order_key(key), "STATE")?;
-        Some(serde_json::from_str(item["body"]["S"].as_str().unwrap()).unwrap())
+        Some(serde_json::from_str(&body(&item)).unwrap())
     }
 
     /// The timeline of an order, as text.
@@ -137,8 +139,8 @@ impl Bundle {
             "ExpressionAttributeValues": { ":p": { "S": order_key(key) }, ":s": { "S": "LOG#" } }
         });
         let found = self.aws.call("dynamodb", "query", with);
-        let body = |item: &Value| serde_json::from_str(item["body"]["S"].as_str().unwrap()).unwrap();
-        found["Items"].as_array().unwrap().iter().map(body).collect()
+        let entry = |item: &Value| serde_json::from_str(&body(item)).unwrap();
+        found["Items"].as_array().unwrap().iter().map(entry).collect()
     }
 
     /// Every failure record that is open.
@@ -155,9 +157,7 @@ impl Bundle {
             .iter()
             .map(|item| item["pk"]["S"].as_str().unwrap().to_owned());
         let record = |pk: String| self.item(&pk, "RECORD").unwrap();
-        keys.map(record)
-            .map(|item| serde_json::from_str(item["body"]["S"].as_str().unwrap()).unwrap())
-            .collect()
+        keys.map(record).map(|item| serde_json::from_str(&body(&item)).unwrap()).collect()
     }
 
     /// Messages in a queue: to be had, and in somebody's hands.
@@ -250,23 +250,19 @@ pub(crate) fn order_key(key: &str) -> String {
     format!("ORDER#{}", key.replace('/', "#"))
 }
 
+/// What an item holds as a whole: text, or compressed where it is long.
+pub(crate) fn body(item: &Value) -> String {
+    let body = &item["body"];
+    if let Some(text) = body["S"].as_str() {
+        return text.to_owned();
+    }
+    let packed = STANDARD.decode(body["B"].as_str().unwrap()).unwrap();
+    String::from_utf8(zstd::decode_all(packed.as_slice()).unwrap()).unwrap()
+}
+
 fn named(variable: &str) -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "tests are told by their environment what was built")]
     std::env::var(variable).ok().map(PathBuf::from)
-}
-
-/// Builds every function with the cargo that built this test, and answers the folder with the programs.
-fn build() -> PathBuf {
-    let watch = Stopwatch::start();
-    let mut cargo = Command::new(env!("CARGO"));
-    // With `kontor`, which the stories build too: alone the functions might be built of other features, and all anew.
-    cargo.args(["build", "--quiet", "--locked", "--package", "kontor"]).current_dir(ROOT);
-    for function in FUNCTIONS {
-        cargo.args(["--package", function.name]);
-    }
-    assert!(cargo.status().unwrap().success(), "the functions do not build");
-    eprintln!("bundle: built in {:.1} s", watch.elapsed().as_secs_f64());
-    crate::house::program().parent().unwrap().to_owned()
 }
 
 /// A folder with each function's `bootstrap`: as it was built for AWS, or a program of this machine without its symbols.

@@ -618,7 +618,8 @@ async fn every_error_of_weclapp_has_its_meaning() {
         (ResponseTemplate::new(429), "limited"),
         (ResponseTemplate::new(302).insert_header("location", "/login"), "refused"),
         (ResponseTemplate::new(400).set_body_raw("something is wrong", "text/plain"), "refused"),
-        (ResponseTemplate::new(200).set_body_string("<html>hello</html>"), "unreadable"),
+        (ResponseTemplate::new(200).set_body_string("<html>hello</html>"), "unavailable"),
+        (ResponseTemplate::new(200).set_body_string(r#"{"result": 5}"#), "unreadable"),
     ];
     for (answer, meaning) in cases {
         let (_server, weclapp) = server(vec![("GET", "/party", answer.clone())]).await;

@@ -196,7 +196,10 @@ fn no_record_takes_longer_than_its_lease_allows() {
     assert_eq!(at(1), None);
     let each_off = Duration::from_secs(300);
     assert!(crate::batch::LIMIT < crate::batch::VISIBILITY);
-    assert!(crate::batch::LIMIT + 2 * each_off < crate::batch::LEASE, "one clock may be ahead, and one behind");
+    assert!(
+        crate::batch::LIMIT + 2 * each_off < crate::batch::LEASE,
+        "one clock may be ahead, and one behind"
+    );
 }
 
 #[tokio::test]
