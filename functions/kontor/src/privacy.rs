@@ -52,6 +52,14 @@ pub(crate) fn refused(error: PrivacyError) -> BoxError {
     }
 }
 
+/// What is told, with what is told of mails.
+fn with_mails(mut told: serde_json::Value, mails: serde_json::Value) -> serde_json::Value {
+    if let Some(told) = told.as_object_mut() {
+        told.insert("mails".to_owned(), mails);
+    }
+    told
+}
+
 pub(crate) async fn run(place: &PlaceArgs, what: Privacy, out: Out) -> Result<ExitCode, BoxError> {
     match what {
         Privacy::Export { who } => {
@@ -59,8 +67,8 @@ pub(crate) async fn run(place: &PlaceArgs, what: Privacy, out: Out) -> Result<Ex
             let dossier = export(place, person.clone()).await?;
             let mails = mails(place, &person, dossier.orders.iter().map(|(order, _)| &order.key))?;
             let texts = mails.iter().map(|path| Ok(fs::read_to_string(path)?));
-            let mut told = serde_json::to_value(&dossier)?;
-            told["mails"] = texts.collect::<Result<Vec<String>, BoxError>>()?.into();
+            let texts = texts.collect::<Result<Vec<String>, BoxError>>()?;
+            let told = with_mails(serde_json::to_value(&dossier)?, texts.into());
             out.line(&serde_json::to_string_pretty(&told)?)?;
         }
         Privacy::Erase { who } => {
@@ -68,8 +76,7 @@ pub(crate) async fn run(place: &PlaceArgs, what: Privacy, out: Out) -> Result<Ex
             let erasure = erase(place, person.clone()).await?;
             let mails = mails(place, &person, erasure.orders.iter())?;
             mails.iter().try_for_each(fs::remove_file)?;
-            let mut told = serde_json::to_value(&erasure)?;
-            told["mails"] = mails.len().into();
+            let told = with_mails(serde_json::to_value(&erasure)?, mails.len().into());
             out.show(&told, |_| sentence(&erasure, mails.len()))?;
         }
         Privacy::Expire { days } => {

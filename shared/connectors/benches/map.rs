@@ -1,5 +1,5 @@
 //! What reading a delivery costs: a shop's body into events, beside `serde_json` reading the same bytes into a `Value`.
-#![expect(clippy::unwrap_used, missing_docs, reason = "a bench")]
+#![expect(clippy::unwrap_used, reason = "a bench")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

@@ -33,7 +33,7 @@ fn main() {
 
 async fn grow(dir: &Path, most: u64) {
     let engine = Engine::open(dir, wall_clock()).unwrap();
-    fill(&engine, 0, UNDER_WAY, OrderStatus::Active).await;
+    fill(&engine, 0, UNDER_WAY, OrderStatus::InWork).await;
     println!(
         "CPU µs each (wall ms where one waits for it), {UNDER_WAY} orders under way beside the finished ones\n"
     );
@@ -89,7 +89,7 @@ async fn fill(engine: &Engine, from: u64, to: u64, status: OrderStatus) {
 async fn insert(engine: &Engine, n: u64, status: OrderStatus) {
     let mut order = order(&format!("laden/{n}"));
     order.status = status;
-    order.due_at = (status == OrderStatus::Active).then_some(Timestamp::UNIX_EPOCH);
+    order.due_at = (status == OrderStatus::InWork).then_some(Timestamp::UNIX_EPOCH);
     engine.store(&order, &entry(&order)).await.unwrap();
 }
 

@@ -1,4 +1,5 @@
 //! What the simulated worlds found in the desks, each as a small story of its own.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The ports of the simulated world behave as all others do: else what it finds would say nothing about them.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use kontor_testkit::simulator::{World, in_peace};
 use kontor_testkit::{

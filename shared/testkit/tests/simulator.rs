@@ -2,6 +2,9 @@
 //! `-- --seeds N [--from N]` for more worlds and `-- --seed N` for the story of one.
 #![expect(
     clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     reason = "this is a test harness of its own: what it finds is what it prints"
 )]
 
@@ -167,12 +170,15 @@ fn tell(seed: u64, story: &Story, lines: usize) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// A world that did not hold, and what was broken in it.
+type Broken = (u64, Vec<String>);
+
 fn many(asked: &Asked, flows: &Arc<Flows>) -> ExitCode {
     println!("\nrunning {} simulated worlds, seeds {} and up", asked.seeds, asked.from);
     let watch = Stopwatch::start();
     let next = AtomicU64::new(asked.from);
     let end = asked.from.saturating_add(asked.seeds);
-    let found: Mutex<(Tally, Vec<(u64, Vec<String>)>)> = Mutex::default();
+    let found: Mutex<(Tally, Vec<Broken>)> = Mutex::default();
     let width = thread::available_parallelism().map_or(2, usize::from);
     thread::scope(|scope| {
         for _ in 0..width {

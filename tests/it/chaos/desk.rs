@@ -13,13 +13,10 @@ use kontor_sandbox::weclapp::Document;
 use serde_json::{Value, json};
 
 use super::ledger::Ledger;
-use super::minutes;
 use crate::house::{SECRET, Stands, TOKEN, Urls, program, write_settings};
 
 /// How long is waited for anything that has to happen at some time.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// The same after a long run: twice as long as a lease.
-const LONG_PATIENCE: Duration = Duration::from_secs(900);
 
 /// A folder with a configuration, a port, and the process that comes and goes.
 pub(super) struct Desk {
@@ -164,7 +161,7 @@ impl Desk {
     }
 
     /// Waits until every order of the ledger is completed and nothing is worked on. A second copy of a command may wait in
-    /// its queue until the lease of the first, long done, is over: a long run waits for that, too.
+    /// its queue until the lease of the first, long done, is over.
     pub(super) async fn quiet(&self, stands: &Stands, ledger: &Ledger) {
         self.quiet_with(stands, ledger.taken()).await;
     }
@@ -185,8 +182,7 @@ impl Desk {
                 }
             }
         };
-        let patience = if minutes().is_some() { LONG_PATIENCE } else { PATIENCE };
-        if tokio::time::timeout(patience, quiet).await.is_err() {
+        if tokio::time::timeout(PATIENCE, quiet).await.is_err() {
             let rest = self.ask(&["orders", "list", "--limit", "100000"]);
             let rest = rest.as_array().unwrap().iter().filter(|order| order["status"] != "completed");
             let rest: Vec<_> = rest.take(3).collect();
@@ -197,6 +193,16 @@ impl Desk {
                 self.health().await
             );
         }
+    }
+
+    /// Has what is parked as the cause of too many crashes worked off again, as an operator would; answers how much it was.
+    pub(super) fn replay_crashes(&self) -> usize {
+        let parked = self.ask(&["failures", "list", "--limit", "100000"]);
+        for failure in parked.as_array().unwrap() {
+            assert_eq!(failure["class"], "crash", "{failure:#}");
+            self.ask(&["failures", "replay", failure["id"].as_str().unwrap()]);
+        }
+        parked.as_array().unwrap().len()
     }
 
     /// How many orders of `shop` are completed.
@@ -251,7 +257,7 @@ impl Drop for Desk {
 fn idle(health: &Value) -> bool {
     let queues = health["queues"].as_object().unwrap();
     let counts = queues.values().flat_map(|queue| queue.as_object().unwrap());
-    let mut counted = counts.filter(|(place, _)| *place != "delayed" || minutes().is_some());
+    let mut counted = counts.filter(|(place, _)| *place != "delayed");
     counted.all(|(_, count)| *count == 0)
 }
 

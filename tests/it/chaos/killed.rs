@@ -59,7 +59,12 @@ async fn killed_at_random_moments_under_load() {
     desk.ready().await;
     let ledger = shops.close().await;
     desk.quiet(&stands, &ledger).await;
-    eprintln!("chaos, kills: {kills:?}");
+    // Whoever is at work in a dozen deaths of the process counts as their cause, guilty or not, and is parked. That
+    // takes many more kills than the test command has time for; a person then has it worked off again.
+    let parked = desk.replay_crashes();
+    eprintln!("chaos, kills: {kills:?}; {parked} messages were parked for them and replayed");
+    assert!(parked == 0 || super::minutes().is_some(), "{parked} messages were parked");
+    desk.quiet(&stands, &ledger).await;
     compare("kills", &ledger, &stands, &desk);
     desk.signal("TERM");
     assert!(desk.ended().await, "told to end, it finishes what it has begun, and ends well");

@@ -72,7 +72,10 @@ fn after_effect(error: CallError) -> CallError {
         CallError::Concurrent { system, call, .. } => {
             CallError::Unavailable { system, call, effect, after: None, source: "a concurrent change".into() }
         }
-        other => other,
+        CallError::Refused { .. }
+        | CallError::Denied { .. }
+        | CallError::Unreadable { .. }
+        | CallError::Unmapped { .. } => error,
     }
 }
 
@@ -82,7 +85,13 @@ fn settled(error: CallError) -> CallError {
             let after = Some(after.map_or(SETTLE, |told| told.max(SETTLE)));
             CallError::Unavailable { system, call, effect: Effect::Possible, after, source }
         }
-        other => other,
+        CallError::Unavailable { .. }
+        | CallError::RateLimited { .. }
+        | CallError::Concurrent { .. }
+        | CallError::Refused { .. }
+        | CallError::Denied { .. }
+        | CallError::Unreadable { .. }
+        | CallError::Unmapped { .. } => error,
     }
 }
 
