@@ -12,8 +12,17 @@ use kontor_flow::engine::Verdict;
 use kontor_flow::ports::Received;
 use kontor_runtime::batch::Worker;
 
-/// When a message whose shop has its share comes again.
-const LATER: Duration = Duration::from_secs(2);
+/// When a message whose shop has its share comes again for the first time. Soon: most often that shop is only busy.
+const SOON: Duration = Duration::from_millis(100);
+
+/// Each time that it does, it waits twice as long, so many times at most: a shop that hangs must not keep anybody busy with
+/// messages that come and go.
+const DOUBLED: u32 = 5;
+
+/// When a message that found no place the `receives`-th time comes again.
+fn later(receives: u32) -> Duration {
+    SOON.saturating_mul(2_u32.saturating_pow(receives.saturating_sub(1).min(DOUBLED)))
+}
 
 /// Places to work in, some of them kept free for every shop.
 pub(crate) struct Shares {
@@ -83,7 +92,7 @@ impl<W: Worker> Worker for Fair<W> {
         };
         match self.shares.take(&command.order.shop) {
             Some(_place) => self.worker.work(record, now).await,
-            None => Verdict::Again { attempts: record.receives, after: Some(LATER) },
+            None => Verdict::Again { attempts: record.receives, after: Some(later(record.receives)) },
         }
     }
 }
@@ -106,6 +115,12 @@ mod tests {
         assert_eq!((b.len(), c.len()), (2, 2));
         drop(a);
         assert_eq!(greedy("a").len(), 8, "places come back");
+    }
+
+    #[test]
+    fn who_finds_no_place_asks_ever_less_often() {
+        assert_eq!([1, 2, 6, 7].map(|n| later(n).as_millis()), [100, 200, 3_200, 3_200]);
+        assert_eq!(later(u32::MAX), later(7));
     }
 
     #[test]

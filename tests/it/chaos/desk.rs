@@ -13,10 +13,13 @@ use kontor_sandbox::weclapp::Document;
 use serde_json::{Value, json};
 
 use super::ledger::Ledger;
+use super::minutes;
 use crate::house::{SECRET, Stands, TOKEN, Urls, program, write_settings};
 
 /// How long is waited for anything that has to happen at some time.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// The same after a long run: the pauses between attempts have grown to twenty minutes.
+const LONG_PATIENCE: Duration = Duration::from_secs(2_400);
 
 /// A folder with a configuration, a port, and the process that comes and goes.
 pub(super) struct Desk {
@@ -182,7 +185,8 @@ impl Desk {
                 }
             }
         };
-        if tokio::time::timeout(PATIENCE, quiet).await.is_err() {
+        let patience = if minutes().is_some() { LONG_PATIENCE } else { PATIENCE };
+        if tokio::time::timeout(patience, quiet).await.is_err() {
             let rest = self.ask(&["orders", "list", "--limit", "100000"]);
             let rest = rest.as_array().unwrap().iter().filter(|order| order["status"] != "completed");
             let rest: Vec<_> = rest.take(3).collect();

@@ -416,6 +416,41 @@ async fn what_is_not_proven_is_refused_and_not_stored() {
     assert_eq!(stage.waiting(Queue::Events).await, []);
 }
 
+/// WooCommerce gives the same id to deliveries of different events, and no signature covers it.
+#[tokio::test]
+async fn deliveries_of_one_id_are_all_stored() {
+    let stage = stage();
+    stage.push(1).await;
+    let door = stage.door();
+    for body in [r#"{"id":1}"#, r#"{"id":2}"#] {
+        let mut told = delivery(body.as_bytes(), false);
+        let headers = told.get_mut("headers").and_then(Value::as_object_mut).unwrap();
+        headers.insert("x-wc-webhook-delivery-id".to_owned(), json!("4711"));
+        assert_eq!(door.answer(request(told), clock::now()).await, Reply::Accepted);
+    }
+    assert_eq!(stage.waiting(Queue::Events).await.len(), 2);
+}
+
+/// A queue that is away.
+struct Away;
+
+#[async_trait]
+impl Sender for Away {
+    async fn send(&self, _to: Address, _messages: Vec<Outgoing>) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable { store: "queue", call: "send", source: "it is away".into() })
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_stored_is_not_accepted() {
+    let stage = stage();
+    stage.push(1).await;
+    let library = stage.library(Scope::Webhooks(ShopKind::Woocommerce));
+    let door = Door::new(library, Arc::new(Away), ShopKind::Woocommerce);
+    let reply = door.answer(request(delivery(b"{}", false)), clock::now()).await;
+    assert_eq!(reply, Reply::Unavailable);
+}
+
 #[tokio::test]
 async fn what_is_too_long_is_refused_before_anything_else() {
     // Nothing is configured: whoever got further would answer 503.
