@@ -79,20 +79,11 @@ fn after_effect(error: CallError) -> CallError {
     }
 }
 
-fn settled(error: CallError) -> CallError {
-    match error {
-        CallError::Unavailable { system, call, effect: Effect::Possible, after, source } => {
-            let after = Some(after.map_or(SETTLE, |told| told.max(SETTLE)));
-            CallError::Unavailable { system, call, effect: Effect::Possible, after, source }
-        }
-        CallError::Unavailable { .. }
-        | CallError::RateLimited { .. }
-        | CallError::Concurrent { .. }
-        | CallError::Refused { .. }
-        | CallError::Denied { .. }
-        | CallError::Unreadable { .. }
-        | CallError::Unmapped { .. } => error,
+fn settled(mut error: CallError) -> CallError {
+    if let CallError::Unavailable { effect: Effect::Possible, after, .. } = &mut error {
+        *after = Some(after.map_or(SETTLE, |told| told.max(SETTLE)));
     }
+    error
 }
 
 fn unmapped(what: &str) -> CallError {
