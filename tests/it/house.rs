@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kontor_sandbox::contract::Validator;
-use kontor_sandbox::traffic::Parcel;
+use kontor_sandbox::traffic::{Kind, Parcel};
 use kontor_sandbox::{shopify, weclapp, woocommerce};
 use serde_json::Value;
 
@@ -36,9 +36,8 @@ pub(crate) fn programs() -> &'static Path {
 }
 
 /// The `kontor` program.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| programs().join("kontor"))
+pub(crate) fn program() -> PathBuf {
+    programs().join("kontor")
 }
 
 /// What every request to the ERP is held against, where it is there.
@@ -57,30 +56,44 @@ pub(crate) struct Stands {
 impl Stands {
     /// Starts them; every request to the ERP is held against its contract where that is there.
     pub(crate) async fn start() -> Self {
-        let options = weclapp::Options {
-            token: TOKEN.to_owned(),
-            warehouse_delay: Duration::from_millis(100),
-            contract: erp_contract(),
-            ..weclapp::Options::default()
-        };
-        Self {
-            erp: weclapp::Sandbox::start("127.0.0.1:0", &options).await.unwrap(),
-            woocommerce: woocommerce::Sandbox::start("127.0.0.1:0", woocommerce::State::new(TOKEN, SECRET))
-                .await
-                .unwrap(),
-            shopify: shopify::Sandbox::start("127.0.0.1:0", shopify::State::new(TOKEN)).await.unwrap(),
-        }
+        let erp = weclapp::Sandbox::start("127.0.0.1:0", &erp_options()).await.unwrap();
+        let (woocommerce, shopify) = shops().await;
+        Self { erp, woocommerce, shopify }
     }
 
     /// The shop has the order that it is about to tell of.
     pub(crate) fn place(&self, parcel: &Parcel) {
-        let order: Value = serde_json::from_str(&parcel.body).unwrap();
-        let placed = match parcel.kind {
-            kontor_sandbox::traffic::Kind::Woocommerce => self.woocommerce.state().seed(&order),
-            kontor_sandbox::traffic::Kind::Shopify => self.shopify.state().seed(&order),
-        };
-        assert!(placed, "the stand-in does not take this for an order");
+        place(parcel, &self.woocommerce, &self.shopify);
     }
+}
+
+/// What the stand-in of the ERP is like.
+pub(crate) fn erp_options() -> weclapp::Options {
+    weclapp::Options {
+        token: TOKEN.to_owned(),
+        warehouse_delay: Duration::from_millis(100),
+        contract: erp_contract(),
+        ..weclapp::Options::default()
+    }
+}
+
+/// Starts the stand-ins of the shops.
+pub(crate) async fn shops() -> (woocommerce::Sandbox, shopify::Sandbox) {
+    let woocommerce = woocommerce::State::new(TOKEN, SECRET);
+    (
+        woocommerce::Sandbox::start("127.0.0.1:0", woocommerce).await.unwrap(),
+        shopify::Sandbox::start("127.0.0.1:0", shopify::State::new(TOKEN)).await.unwrap(),
+    )
+}
+
+/// The shop has the order that it is about to tell of.
+pub(crate) fn place(parcel: &Parcel, woocommerce: &woocommerce::Sandbox, shopify: &shopify::Sandbox) {
+    let order: Value = serde_json::from_str(&parcel.body).unwrap();
+    let placed = match parcel.kind {
+        Kind::Woocommerce => woocommerce.state().seed(&order),
+        Kind::Shopify => shopify.state().seed(&order),
+    };
+    assert!(placed, "the stand-in does not take this for an order");
 }
 
 /// A folder with a configuration, and the process that works in it.

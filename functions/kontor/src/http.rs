@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body_util::{BodyExt as _, Limited};
 use kontor_connectors::config::ShopKind;
 use kontor_flow::message::LONGEST_BODY;
 use kontor_flow::remedy::BoxError;
@@ -57,31 +58,46 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A body, and the room it takes as long as it is there.
 type Whole<'a> = (Bytes, Option<SemaphorePermit<'a>>);
 
-/// The whole body, if it is no longer than `longest`. What says that it is longer is not read at all, and what turns out to
-/// be is not kept.
+/// Of a body that is too long, in bytes: so much is let by, so that who sends it first and listens then hears why it is not
+/// taken, instead of a connection that breaks.
+const SWALLOWED: usize = 16 * 1024 * 1024;
+
+/// The whole body, if it is no longer than `longest`. What says that it is longer, or turns out to be, is not kept.
 async fn whole<'a>(
     doors: &'a Doors,
     headers: &HeaderMap,
-    body: Body,
+    mut body: Body,
     longest: usize,
 ) -> Result<Whole<'a>, Shown> {
     let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if told.is_some_and(|told| told > longest) {
-        return Err(show(Reply::TooLarge));
-    }
     let size = told.unwrap_or(longest);
     let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
     let read = async {
-        let room = if size > SMALL { doors.room.acquire_many(kib).await.ok() } else { None };
-        (to_bytes(body, longest).await, room)
-    };
-    match tokio::time::timeout(PATIENCE, read).await {
-        Ok((Ok(body), room)) => Ok((body, room)),
-        Ok((Err(_), _)) => Err(show(Reply::TooLarge)),
-        Err(_) => {
-            Err((StatusCode::REQUEST_TIMEOUT, "this delivery did not arrive in time; please send it again"))
+        if size > longest {
+            // Who asks before sending hears it without.
+            if size <= SWALLOWED && !headers.contains_key(EXPECT) {
+                swallow(&mut body).await;
+            }
+            return Err(show(Reply::TooLarge));
         }
-    }
+        let room = if size > SMALL { doors.room.acquire_many(kib).await.ok() } else { None };
+        match Limited::new(&mut body, longest).collect().await {
+            Ok(whole) => Ok((whole.to_bytes(), room)),
+            Err(_) => {
+                drop(room);
+                swallow(&mut body).await;
+                Err(show(Reply::TooLarge))
+            }
+        }
+    };
+    let late = (StatusCode::REQUEST_TIMEOUT, "this delivery did not arrive in time; please send it again");
+    tokio::time::timeout(PATIENCE, read).await.unwrap_or(Err(late))
+}
+
+/// Lets the rest of a body by, up to [`SWALLOWED`].
+async fn swallow(body: &mut Body) {
+    let mut rest = Limited::new(body, SWALLOWED);
+    while let Some(Ok(_)) = rest.frame().await {}
 }
 
 /// What stands in the path, if it can be read; else nothing, which is no shop and no secret.

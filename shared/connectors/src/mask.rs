@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 /// The headers connectors prove themselves with.
 const HEADERS: [&str; 3] = ["authorization", "authenticationtoken", "x-shopify-access-token"];
@@ -10,14 +10,19 @@ const HEADERS: [&str; 3] = ["authorization", "authenticationtoken", "x-shopify-a
 /// Shorter ones are no credentials, and found everywhere.
 const SHORTEST: usize = 6;
 
-/// What a request proved us with.
-pub(crate) struct Credentials(Vec<Vec<u8>>);
+/// What a request proved us with, as its headers had it: few answers are masked, so it is taken apart only then.
+pub(crate) struct Credentials(Vec<HeaderValue>);
 
 impl Credentials {
-    /// Those in the headers of a request; of a basic authorisation also what it is made of.
+    /// Those in the headers of a request.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self(HEADERS.iter().flat_map(|name| headers.get_all(*name)).cloned().collect())
+    }
+
+    /// The words themselves; of a basic authorisation also what it is made of.
+    fn words(&self) -> Vec<Vec<u8>> {
         let mut found: Vec<Vec<u8>> = Vec::new();
-        for value in HEADERS.iter().flat_map(|name| headers.get_all(*name)) {
+        for value in &self.0 {
             let text = value.as_bytes();
             let word = text.rsplit(|byte| *byte == b' ').next().unwrap_or(text);
             if let (true, Ok(pair)) = (text.starts_with(b"Basic "), STANDARD.decode(word)) {
@@ -26,12 +31,12 @@ impl Credentials {
             found.push(word.to_vec());
         }
         found.retain(|secret| secret.len() >= SHORTEST);
-        Self(found)
+        found
     }
 
     /// Puts stars where they are.
     pub(crate) fn mask(&self, body: &mut [u8]) {
-        for secret in &self.0 {
+        for secret in &self.words() {
             let mut from = 0;
             while let Some(at) = find(body.get(from..).unwrap_or_default(), secret) {
                 let place = from + at..from + at + secret.len();

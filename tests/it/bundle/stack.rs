@@ -97,7 +97,7 @@ impl Bundle {
 
     /// `kontor push`, as the operator calls it.
     pub(crate) fn push(&self) -> Output {
-        let mut kontor = self.aws.signed_in(crate::house::program());
+        let mut kontor = self.aws.signed_in(&crate::house::program());
         kontor.args(["--json", "push", "--by", "anna", "--table", self.output("TableName"), "--config"]);
         kontor.arg(self.dir.path().join("kontor.yaml")).output().unwrap()
     }

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use kontor_sandbox::traffic::{Kind, Parcel};
+use kontor_sandbox::traffic::Parcel;
 use kontor_sandbox::{shopify, weclapp, woocommerce};
-use serde_json::Value;
 
-use crate::house::{SECRET, TOKEN};
+use crate::house;
 
 /// What the ERP was asked about customers, and whom it does not answer about.
 #[derive(Default)]
@@ -59,35 +57,17 @@ pub(crate) struct Stands {
 
 impl Stands {
     pub(crate) async fn start() -> Self {
-        let options = weclapp::Options {
-            token: TOKEN.to_owned(),
-            warehouse_delay: Duration::from_millis(100),
-            contract: crate::house::erp_contract(),
-            ..weclapp::Options::default()
-        };
-        let (erp, reception) = (weclapp::State::new(&options), Arc::<Reception>::default());
+        let (erp, reception) = (weclapp::State::new(&house::erp_options()), Arc::<Reception>::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let erp_url = format!("http://{}", listener.local_addr().unwrap());
         let routes = erp.router().layer(from_fn_with_state(Arc::clone(&reception), receive));
         tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
-        Self {
-            erp,
-            erp_url,
-            reception,
-            woocommerce: woocommerce::Sandbox::start("127.0.0.1:0", woocommerce::State::new(TOKEN, SECRET))
-                .await
-                .unwrap(),
-            shopify: shopify::Sandbox::start("127.0.0.1:0", shopify::State::new(TOKEN)).await.unwrap(),
-        }
+        let (woocommerce, shopify) = house::shops().await;
+        Self { erp, erp_url, reception, woocommerce, shopify }
     }
 
     /// The shop has the order that it is about to tell of.
     pub(crate) fn place(&self, parcel: &Parcel) {
-        let order: Value = serde_json::from_str(&parcel.body).unwrap();
-        let placed = match parcel.kind {
-            Kind::Woocommerce => self.woocommerce.state().seed(&order),
-            Kind::Shopify => self.shopify.state().seed(&order),
-        };
-        assert!(placed, "the stand-in does not take this for an order");
+        house::place(parcel, &self.woocommerce, &self.shopify);
     }
 }

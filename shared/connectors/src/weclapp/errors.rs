@@ -63,20 +63,11 @@ pub(super) fn after_effect(error: CallError) -> CallError {
 
 /// A creating call without an answer may still wait in weclapp's queue and be carried out later: nobody looks before that
 /// is over.
-pub(super) fn settled(error: CallError, settle: Duration) -> CallError {
-    match error {
-        CallError::Unavailable { system, call, effect: Effect::Possible, after, source } => {
-            let after = Some(after.map_or(settle, |told| told.max(settle)));
-            CallError::Unavailable { system, call, effect: Effect::Possible, after, source }
-        }
-        CallError::Unavailable { effect: Effect::None, .. }
-        | CallError::RateLimited { .. }
-        | CallError::Concurrent { .. }
-        | CallError::Refused { .. }
-        | CallError::Denied { .. }
-        | CallError::Unreadable { .. }
-        | CallError::Unmapped { .. } => error,
+pub(super) fn settled(mut error: CallError, settle: Duration) -> CallError {
+    if let CallError::Unavailable { effect: Effect::Possible, after, .. } = &mut error {
+        *after = Some(after.map_or(settle, |told| told.max(settle)));
     }
+    error
 }
 
 /// Whether weclapp says that the record is not there.
