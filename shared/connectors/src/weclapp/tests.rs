@@ -72,9 +72,10 @@ fn config(url: &str) -> ErpConfig {
 fn connector(config: &ErpConfig) -> Weclapp {
     let mut secrets = SecretBook::default();
     secrets.insert(config.token.clone(), SecretString::from("sandbox-token"));
+    // Generous: on a machine with other work, an answer of the sandbox may take seconds, and none of these stories is of that.
     let options = ClientOptions {
-        timeout: Duration::from_secs(5),
-        connect_timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(30),
         idle_connections: 8,
     };
     Weclapp::new(config, &secrets, crate::http::client(options).unwrap()).unwrap()

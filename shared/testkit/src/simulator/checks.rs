@@ -134,8 +134,10 @@ impl State {
         let back = order.course != Course::Forward;
         for (step, state) in &order.steps {
             let StepState::Failed { failure, cause, .. } = state else { continue };
-            let rightly = RIGHTLY_REFUSED.iter().any(|word| cause.contains(&format!("{word}: {word}")));
             let record = self.shelf.failures.get(failure);
+            // The order keeps the cause it failed for first; a replay may have failed for another, which its failure names.
+            let cause = record.map_or(cause, |record| &record.cause);
+            let rightly = RIGHTLY_REFUSED.iter().any(|word| cause.contains(&format!("{word}: {word}")));
             if !rightly || !(back || order.facts.life() != OrderLife::Open) {
                 broken.push(format!("a replay heals what has passed: {step} of {key} failed: {cause}"));
             } else if record.is_none_or(|record| record.state != FailureState::Open) {

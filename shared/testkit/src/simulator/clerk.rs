@@ -9,11 +9,12 @@ use kontor_domain::{
     TrackingNumber,
 };
 use kontor_flow::ports::{Connector, Job, Past};
-use kontor_flow::remedy::Effect;
-use kontor_flow::{Action, CallError, Event, EventRecord, Finish, Happened, Hint, StepResult, System};
+use kontor_flow::{
+    Action, CallError, Course, Event, EventRecord, Finish, Happened, Hint, StepResult, System,
+};
 
 use super::erp::{Invoice, Parcel, SalesOrder, Shipment, Standing};
-use super::outside::{Request, SETTLE, request};
+use super::outside::{Request, after_effect, request, settled};
 use super::world::{State, World};
 
 request!(GET_PARTY, Weclapp, "GET /party", writes: false);
@@ -38,6 +39,8 @@ pub(super) struct Clerk(pub(super) World);
 /// The calls of one job. Once one of them may have changed something, no later error says that nothing was done.
 struct Session<'a> {
     world: &'a World,
+    /// The order was known to be cancelled when this began, and it does not undo anything.
+    over: bool,
     begun: AtomicBool,
     calls: AtomicU32,
 }
@@ -49,6 +52,9 @@ impl Session<'_> {
         effect: impl FnOnce(&mut State) -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.over && request.writes {
+            self.world.with(|s| s.breaks(format!("what is cancelled begins nothing: {}", request.name)));
+        }
         let answer = self.world.call(request, effect).await;
         if request.writes && answer.is_ok() {
             self.begun.store(true, Ordering::Relaxed);
@@ -57,33 +63,6 @@ impl Session<'_> {
             settled(if self.begun.load(Ordering::Relaxed) { after_effect(error) } else { error })
         })
     }
-}
-
-fn after_effect(error: CallError) -> CallError {
-    let effect = Effect::Possible;
-    match error {
-        CallError::RateLimited { system, call, after } => {
-            CallError::Unavailable { system, call, effect, after, source: "it limits our rate".into() }
-        }
-        CallError::Unavailable { system, call, after, source, .. } => {
-            CallError::Unavailable { system, call, effect, after, source }
-        }
-        // What an earlier call created, a search may not find at once.
-        CallError::Concurrent { system, call, .. } => {
-            CallError::Unavailable { system, call, effect, after: None, source: "a concurrent change".into() }
-        }
-        CallError::Refused { .. }
-        | CallError::Denied { .. }
-        | CallError::Unreadable { .. }
-        | CallError::Unmapped { .. } => error,
-    }
-}
-
-fn settled(mut error: CallError) -> CallError {
-    if let CallError::Unavailable { effect: Effect::Possible, after, .. } = &mut error {
-        *after = Some(after.map_or(SETTLE, |told| told.max(SETTLE)));
-    }
-    error
 }
 
 fn unmapped(what: &str) -> CallError {
@@ -121,7 +100,9 @@ type Outcome = Result<StepResult, CallError>;
 impl Connector for Clerk {
     async fn perform(&self, job: Job<'_>) -> Result<Finish, CallError> {
         self.0.with(|s| s.may_work(&job));
-        let session = Session { world: &self.0, begun: AtomicBool::new(false), calls: AtomicU32::new(0) };
+        let over = job.order.course != Course::Forward && !job.command.undo;
+        let session =
+            Session { world: &self.0, over, begun: AtomicBool::new(false), calls: AtomicU32::new(0) };
         let result = match job.command.action {
             Action::ErpCustomer => customer(&session, &job).await?,
             Action::ErpSalesOrder => sales_order(&session, &job).await?,

@@ -105,6 +105,9 @@ faults! {
     Replayed = "a person replayed a failure", 0;
     /// A person discards a failure.
     Discarded = "a person discarded a failure", 0;
+    /// The message of a command is gone: somebody emptied the queue, or it lay there for too long. Rolled for with dice of its
+    /// own (`State::vanishes`).
+    Vanished = "a command's message was gone", 0;
 }
 
 /// How often each fault strikes in one world.

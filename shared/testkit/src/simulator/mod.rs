@@ -33,6 +33,8 @@ pub struct Outcome {
     pub story: Vec<String>,
     /// What struck.
     pub tally: Tally,
+    /// How much happened.
+    pub steps: u64,
 }
 
 /// How often what is open is replayed once faults have ceased, at most.
@@ -65,6 +67,7 @@ pub fn simulate(
             broken: std::mem::take(&mut s.broken),
             story: s.story.take().unwrap_or_default(),
             tally: std::mem::take(&mut s.tally),
+            steps: executor.steps,
         }
     })
 }

@@ -127,9 +127,9 @@ impl State {
     }
 
     fn due_orders(&self, now: Timestamp, limit: usize) -> Vec<OrderKey> {
-        let shown = |seen: &Vec<(i64, Option<Timestamp>)>| {
-            seen.iter().filter(|(from, _)| *from <= self.now).max_by_key(|(from, _)| *from)?.1
-        };
+        // An index may lag, but what it has shown of a later write it does not take back for an earlier one.
+        let shown =
+            |seen: &Vec<(i64, Option<Timestamp>)>| seen.iter().rev().find(|(from, _)| *from <= self.now)?.1;
         let all = self.shelf.due.iter().filter_map(|(key, seen)| Some((shown(seen)?, key.clone())));
         let mut due: Vec<_> = all.filter(|(due_at, _)| *due_at <= now).collect();
         due.sort_unstable();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kontor_flow::message::LONGEST_MESSAGE;
 use kontor_flow::ports::{Delayer, Outgoing, Received, Receiver, Sender, StoreError};
-use kontor_flow::{Address, FailureId, Message, Queue};
+use kontor_flow::{Address, FailureId, Message, Queue, StepState};
 
 use super::calls::{call, unavailable};
 use super::dice::Dice;
@@ -48,10 +48,15 @@ pub(super) struct Trays {
     redrives: usize,
     /// Messages that kill their worker while the storm lasts.
     poisonous: BTreeSet<String>,
+    /// How many of ten thousand commands' messages vanish, and the dice that is rolled with.
+    vanishing: (u32, Dice),
 }
 
 impl Trays {
     pub(super) fn new(dice: &mut Dice) -> Self {
+        // Dice of its own, so that a seed's world is the same up to where something vanishes.
+        let mut own = dice.clone();
+        let vanishing = (own.pick([0, 0, 20, 100]), own);
         let (most_receives, counts_postponements) = dice.pick([(200, true), (12, false), (12, false)]);
         Self {
             letters: BTreeMap::new(),
@@ -61,6 +66,7 @@ impl Trays {
             died: BTreeSet::new(),
             redrives: 0,
             poisonous: BTreeSet::new(),
+            vanishing,
         }
     }
 
@@ -214,7 +220,9 @@ impl State {
         for message in messages.iter().take(usize::try_from(count).unwrap()) {
             self.tell(|| format!("sends to {to}: {}", gist(&message.body)));
             self.caused(to, &message.body);
-            self.put(to, message);
+            if !self.vanishes(to, &message.body) {
+                self.put(to, message);
+            }
         }
         if half { Err(unavailable(SEND)) } else { Ok(()) }
     }
@@ -228,6 +236,22 @@ impl State {
         if !named {
             self.breaks(format!("nothing is sent before it is stored: {} is in no order", command.id()));
         }
+    }
+
+    /// Whether a message vanishes on its way. Only those do of which the order knows that they are under way: the order is
+    /// the outbox. Anything else would be lost for good.
+    fn vanishes(&mut self, to: Address, body: &str) -> bool {
+        let (rate, dice) = &mut self.trays.vanishing;
+        if !self.stormy || matches!(to, Address::Dead(_)) || !dice.chance(*rate) {
+            return false;
+        }
+        let Ok(Message::Command(command)) = Message::decode(body) else { return false };
+        let state = self.shelf.orders.get(&command.order).and_then(|order| order.steps.get(&command.step));
+        let known = matches!(state, Some(StepState::Requested { command: known, .. }) if *known == command);
+        if known {
+            self.hit(Fault::Vanished);
+        }
+        known
     }
 
     /// Moves all dead letters back, each with a new id: what a person does with the queue's own tools.

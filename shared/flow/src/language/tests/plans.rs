@@ -270,6 +270,15 @@ fn what_gets_no_answer_is_sent_again_after_a_pause_that_grows() {
 }
 
 #[test]
+fn what_is_under_way_stays_due_whatever_else_is_heard() {
+    let flow = standard();
+    let mut story = Story::of(&flow, |_| {});
+    story.wait(SignedDuration::from_mins(5));
+    assert_eq!(story.hear(payment("p1", PaymentSource::Shop, "100", start())), Vec::<String>::new());
+    assert_eq!(story.order.due_at, Some(start() + SignedDuration::from_mins(15)));
+}
+
+#[test]
 fn a_failed_step_is_healed_by_its_finish() {
     let flow = standard();
     let mut story = Story::of(&flow, |_| {});
