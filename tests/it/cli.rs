@@ -161,3 +161,20 @@ async fn a_decision_that_would_change_nothing_is_refused() {
     assert_eq!((err.trim(), code), ("kontor: there is no order kaffee/404", 1));
     assert_eq!(house.orders("completed").len(), 2, "and nothing changed");
 }
+
+#[test]
+fn the_bench_carries_every_order_through_and_measures_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for (job, calls) in [("documents", 8), ("whole", 10)] {
+        let (out, err, code) = told(dir.path(), &["--json", "bench", "--orders", "20", "--job", job]);
+        assert_eq!(code, 0, "{err}");
+        let figures: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((figures["orders"].as_u64(), figures["doubled"].as_u64()), (Some(20), Some(0)));
+        for measured in ["accepted_per_second", "chain_per_second", "cpu_ms_per_order", "memory_mib"] {
+            assert!(figures[measured].as_f64().unwrap() > 0.0, "{measured}: {figures}");
+        }
+        let of_new_customer = figures["calls_of_new_customer"].as_object().unwrap().values();
+        let made: u64 = of_new_customer.map(|count| count.as_u64().unwrap()).sum();
+        assert_eq!(made, calls, "calls to the ERP for {job}: {figures}");
+    }
+}

@@ -100,6 +100,9 @@ pub(crate) enum Command {
         /// Send at most so many orders in a second, instead of as many as are taken.
         #[arg(long, value_parser = value_parser!(u32).range(1..))]
         rate: Option<u32>,
+        /// How much is done for each order.
+        #[arg(long, value_enum, default_value_t = Job::Whole)]
+        job: Job,
     },
     /// Put a checked configuration into force in a deployed bundle.
     Push {
@@ -209,6 +212,16 @@ pub(crate) enum Sandbox {
         #[arg(long)]
         orders: u32,
     },
+}
+
+/// What the bench has done for each order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Job {
+    /// Everything: customer, sales order, shipment, invoice; two mails; the parcel's tracking number in the shop.
+    Whole,
+    /// Customer, sales order, shipment, invoice, and nothing else: what other software is measured with.
+    Documents,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,19 +7,22 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use kontor_flow::TimelineEntry;
 use kontor_flow::ports::OrderIndex as _;
 use kontor_flow::remedy::BoxError;
 use kontor_runtime::clock::Stopwatch;
 use kontor_sandbox::weclapp::Report;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
 
+use crate::args::Job;
 use crate::load::{Load, Sent, quantile};
 use crate::out::Out;
-use crate::world::{Addresses, Running, SECRET, client};
+use crate::world::{Addresses, Running, SECRET, STANDARD, client};
 use kontor_sandbox::traffic;
 
 /// How long the bench waits for the last order.
@@ -28,9 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The most orders whose timelines are looked at.
 const MOST_LOOKED_AT: usize = 5_000;
 
+/// Who makes bare calls at the same time.
+const CALLERS: u32 = 64;
+
 /// What was measured.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Figures {
+    /// What was done for each of them.
+    job: Job,
     orders: u32,
     /// One durable write alone, for comparison.
     fsync_ms: f64,
@@ -43,6 +51,8 @@ struct Figures {
     invoice_p50_ms: f64,
     invoice_p99_ms: f64,
     cpu_ms_per_order: f64,
+    /// Of the same number of calls to the ERP alone, without anything about them: what no order can cost less than.
+    bare_calls_cpu_ms_per_order: f64,
     /// Before the first order.
     idle_memory_mib: f64,
     memory_mib: f64,
@@ -53,14 +63,30 @@ struct Figures {
     calls_of_known_customer: BTreeMap<String, u64>,
 }
 
-pub(crate) async fn run(load: Load, width: u16, out: Out) -> Result<ExitCode, BoxError> {
+/// Customer, sales order, shipment, invoice.
+const DOCUMENTS: &str = "name: standard
+steps:
+  customer: { do: erp.customer }
+  sales_order: { do: erp.sales_order, needs: [customer] }
+  release: { needs: [sales_order], await: order.paid }
+  shipment: { do: erp.shipment, needs: [release] }
+  invoice: { do: erp.invoice, needs: [release] }
+";
+
+pub(crate) async fn run(load: Load, width: u16, job: Job, out: Out) -> Result<ExitCode, BoxError> {
     let orders = load.orders;
     let data = tempfile::tempdir()?;
     let fsync_ms = fsync(data.path())?;
     // Three orders go ahead: one warms up, one is of a new customer, one of the same again.
     let (mut stands, addresses) = stands(orders.saturating_add(3)).await?;
-    let house = Running::start(&addresses, data.path(), usize::from(width)).await?;
-    tell_hook(&addresses, &house).await?;
+    let flow = match job {
+        Job::Whole => STANDARD,
+        Job::Documents => DOCUMENTS,
+    };
+    let house = Running::start(&addresses, data.path(), usize::from(width), flow).await?;
+    if job == Job::Whole {
+        tell_hook(&addresses, &house).await?;
+    }
     let idle_memory_mib = memory_mib()?;
     let single = singles(&addresses, &house, orders).await?;
 
@@ -73,6 +99,7 @@ pub(crate) async fn run(load: Load, width: u16, out: Out) -> Result<ExitCode, Bo
     let invoices = invoices(&house, &sent).await?;
     let count = f64::from(orders);
     let figures = Figures {
+        job,
         orders,
         fsync_ms,
         accepted_per_second: rate(count, sent.seconds),
@@ -82,6 +109,7 @@ pub(crate) async fn run(load: Load, width: u16, out: Out) -> Result<ExitCode, Bo
         invoice_p50_ms: rate(f64::from(quantile(&invoices, 500).unwrap_or(0)), 1_000.0),
         invoice_p99_ms: rate(f64::from(quantile(&invoices, 990).unwrap_or(0)), 1_000.0),
         cpu_ms_per_order: rate(float(cpu), count),
+        bare_calls_cpu_ms_per_order: 0.0,
         idle_memory_mib,
         memory_mib: memory_mib()?,
         data_kib_per_order: rate(kib(data.path())?, count),
@@ -91,6 +119,8 @@ pub(crate) async fn run(load: Load, width: u16, out: Out) -> Result<ExitCode, Bo
         calls_of_known_customer: single.1,
     };
     house.stop().await?;
+    let bare = bare_calls_cpu_ms(&addresses, figures.erp_calls_per_order).await?;
+    let figures = Figures { bare_calls_cpu_ms_per_order: bare, ..figures };
     stands.kill().await?;
     out.show(&figures, show)?;
     Ok(if figures.doubled == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -101,13 +131,17 @@ fn show(f: &Figures) -> String {
         let each: Vec<String> = calls.iter().map(|(call, count)| format!("    {count} × {call}")).collect();
         format!("{}\n{}", calls.values().sum::<u64>(), each.join("\n"))
     };
+    let job = match f.job {
+        Job::Whole => "the whole chain",
+        Job::Documents => "documents in the ERP alone",
+    };
     format!(
-        "{} prepaid orders, one process on the embedded engine, stand-ins without delay\n\n\
+        "{} prepaid orders, {job}; one process on the embedded engine, stand-ins without delay\n\n\
          accepted            {:>8.0} orders/s   ({:.0} bare durable writes/s on this disk, {:.2} ms each)\n\
          answered after      {:>8.1} ms (half), {:.1} ms (99 of 100)\n\
          whole chain         {:>8.0} orders/s\n\
          invoiced after      {:>8.0} ms (half), {:.0} ms (99 of 100)\n\
-         CPU                 {:>8.2} ms per order\n\
+         CPU                 {:>8.2} ms per order   ({:.2} ms for its calls to the ERP, made bare)\n\
          memory              {:>8.0} MiB   ({:.0} MiB before the first order)\n\
          on disk             {:>8.1} KiB per order\n\
          calls to the ERP    {:>8.2} per order\n\
@@ -124,6 +158,7 @@ fn show(f: &Figures) -> String {
         f.invoice_p50_ms,
         f.invoice_p99_ms,
         f.cpu_ms_per_order,
+        f.bare_calls_cpu_ms_per_order,
         f.memory_mib,
         f.idle_memory_mib,
         f.data_kib_per_order,
@@ -200,6 +235,30 @@ async fn singles(
     }
     let known = calls.pop().unwrap_or_default();
     Ok((calls.pop().unwrap_or_default(), known))
+}
+
+/// CPU time of so many calls to the ERP made with nothing about them: a body as long as an order's, and what comes back.
+#[expect(clippy::float_arithmetic, reason = "a measurement, not money")]
+async fn bare_calls_cpu_ms(addresses: &Addresses, calls: f64) -> Result<f64, BoxError> {
+    const EACH: u32 = 100;
+    let (client, url) = (client()?, format!("{}/_sandbox/nothing", addresses.erp));
+    let body = Bytes::from(vec![b' '; 1_500]);
+    let cpu = cpu_ms()?;
+    let mut callers = JoinSet::new();
+    for _ in 0..CALLERS {
+        let (client, url, body) = (client.clone(), url.clone(), body.clone());
+        callers.spawn(async move {
+            for _ in 0..EACH {
+                client.post(&url).body(body.clone()).send().await?.bytes().await?;
+            }
+            Ok::<_, reqwest::Error>(())
+        });
+    }
+    while let Some(done) = callers.join_next().await {
+        done??;
+    }
+    let each = rate(float(cpu_ms()?.saturating_sub(cpu)), f64::from(EACH.saturating_mul(CALLERS)));
+    Ok(each * calls)
 }
 
 fn difference(before: &Report, after: &Report) -> BTreeMap<String, u64> {

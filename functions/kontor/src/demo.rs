@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::out::{Out, table};
 use crate::stands::Stands;
 use crate::up::{on_signal, stopped};
-use crate::world::{Running, SECRET, client};
+use crate::world::{Running, SECRET, STANDARD, client};
 use crate::{orders, story};
 use kontor_sandbox::traffic::{self, Parcel, Recording};
 
@@ -142,7 +142,7 @@ async fn story(stage: &mut Stage) -> Result<Vec<OrderKey>, BoxError> {
 impl Stage {
     async fn set(data: &std::path::Path) -> Result<Self, BoxError> {
         let stands = Stands::start(Duration::from_millis(300)).await?;
-        let house = Running::start(&stands.addresses(), data, 16).await?;
+        let house = Running::start(&stands.addresses(), data, 16, STANDARD).await?;
         stands.erp.state().send_webhooks_to(Some(house.hook()));
         let bar = ProgressBar::new_spinner();
         bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}")?);

@@ -24,6 +24,9 @@ pub(crate) const SHOPS: [(&str, &str, &str); 3] = [
     ("schnee", "shopify", "standard"),
 ];
 
+/// The flow that Kontor comes with.
+pub(crate) const STANDARD: &str = include_str!("../../../infra/flows/standard.yaml");
+
 /// What WooCommerce's webhooks are signed with in the world.
 pub(crate) const SECRET: &str = "a-secret-of-the-demo";
 
@@ -91,10 +94,15 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Opens a house in `data` and lets it work.
-    pub(crate) async fn start(addresses: &Addresses, data: &Path, width: usize) -> Result<Self, BoxError> {
+    /// Opens a house in `data` and lets it work, with `standard` as the flow of that name.
+    pub(crate) async fn start(
+        addresses: &Addresses,
+        data: &Path,
+        width: usize,
+        standard: &str,
+    ) -> Result<Self, BoxError> {
         let flows = BTreeMap::from([
-            ("standard".to_owned(), include_str!("../../../infra/flows/standard.yaml").to_owned()),
+            ("standard".to_owned(), standard.to_owned()),
             ("merchant".to_owned(), include_str!("../../../infra/flows/merchant.yaml").to_owned()),
         ]);
         let plan =

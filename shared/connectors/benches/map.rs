@@ -16,7 +16,7 @@ use kontor_flow::{Envelope, Payload};
 const YAML: &str = "shops:
   - { id: woo, kind: woocommerce, url: \"https://shop.example\", flow: standard, webhook_secrets: [env:S], api: { key: env:S, secret: env:S }, payments: { ppcp-gateway: prepaid } }
   - { id: shopify, kind: shopify, url: \"https://shop.example\", flow: standard, webhook_secrets: [env:S], api: { key: env:S }, payments: { shopify_payments: prepaid, paypal: prepaid } }
-erp: { url: \"https://tenant.weclapp.com\", token: env:T, gross_channel: G, articles: { shipping: S, fee: F, discount: D, rounding: R } }
+erp: { url: \"https://tenant.weclapp.com\", token: env:T, gross_channel: GROSS1, articles: { shipping: S, fee: F, discount: D, rounding: R } }
 ";
 
 const BODIES: [(&str, &str, &str); 2] = [

@@ -12,7 +12,7 @@ use kontor_flow::{Order, OrderStatus};
 use crate::errors::locked;
 
 /// Orders kept.
-const KEPT: usize = 2048;
+const KEPT: usize = 4096;
 /// Orders longer than this, as JSON in bytes, are not kept.
 const LONGEST: usize = 48 * 1024;
 

@@ -4,10 +4,12 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use kontor_flow::ports::StoreError;
 use kontor_flow::remedy::chain;
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::errors::{locked, sqlite, unavailable};
@@ -16,6 +18,9 @@ use crate::errors::{locked, sqlite, unavailable};
 const WAITING: usize = 4096;
 /// Transactions in one commit.
 const TOGETHER: usize = 1024;
+/// After a commit that several callers shared, the next waits so long for more of them: on a busy machine each costs an
+/// fsync, the same pages once more and a change of threads. Who is alone never waits.
+const GATHERED: Duration = Duration::from_millis(1);
 
 /// Something that is written with the next commit, and that nobody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +60,9 @@ impl Writer {
         let (jobs, inbox) = mpsc::channel(WAITING);
         let late = Arc::new(Mutex::new(Vec::new()));
         let lates = Arc::clone(&late);
+        let runtime = Handle::try_current().ok();
         let work = move || {
-            write_all(&db, inbox, &lates);
+            write_all(&db, inbox, &lates, runtime.as_ref());
             take_leave(&db, farewell);
             drop(db);
             drop(lock);
@@ -81,7 +87,8 @@ impl Writer {
     {
         let gone = || unavailable(call, "the writing thread has ended");
         let (reply, answer) = oneshot::channel();
-        let job = Transaction { call, work: Some(work), done: None, settle, reply };
+        let (work, settle) = (Some(work), Some(settle));
+        let job = Transaction { call, work, done: None, settle, settled: None, reply };
         self.jobs.as_ref().ok_or_else(gone)?.send(Box::new(job)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -115,15 +122,18 @@ impl Drop for Writer {
 trait Job: Send {
     /// Does the work. `false` if its changes are to be taken back.
     fn run(&mut self, db: &Connection) -> bool;
-    /// Tells the caller, after the commit: `broken` is why nothing of the batch is on the disk.
-    fn answer(self: Box<Self>, broken: Option<&str>);
+    /// Draws the consequences, after the commit: `broken` is why nothing of the batch is on the disk.
+    fn settle(&mut self, broken: Option<&str>);
+    /// Tells the caller.
+    fn answer(self: Box<Self>);
 }
 
 struct Transaction<T, U, W, S> {
     call: &'static str,
     work: Option<W>,
     done: Option<Result<T, StoreError>>,
-    settle: S,
+    settle: Option<S>,
+    settled: Option<Result<U, StoreError>>,
     reply: oneshot::Sender<Result<U, StoreError>>,
 }
 
@@ -142,14 +152,20 @@ where
         good
     }
 
-    fn answer(self: Box<Self>, broken: Option<&str>) {
-        let Self { call, done, settle, reply, .. } = *self;
-        let outcome = match (done, broken) {
+    fn settle(&mut self, broken: Option<&str>) {
+        let call = self.call;
+        let outcome = match (self.done.take(), broken) {
             (Some(Ok(_)) | None, Some(why)) => Err(unavailable(call, why.to_owned())),
             (Some(done), _) => done,
             (None, None) => Err(unavailable(call, "the transaction panicked and was taken back")),
         };
-        if reply.send(settle(outcome)).is_err() {
+        self.settled = self.settle.take().map(|settle| settle(outcome));
+    }
+
+    fn answer(self: Box<Self>) {
+        let Self { call, settled, reply, .. } = *self;
+        // One whose settling panicked has none: its caller is told that nothing answered.
+        if settled.is_some_and(|settled| reply.send(settled).is_err()) {
             tracing::debug!(call, "the caller did not wait for its answer");
         }
     }
@@ -161,16 +177,26 @@ impl Job for Nudge {
     fn run(&mut self, _: &Connection) -> bool {
         true
     }
-    fn answer(self: Box<Self>, _: Option<&str>) {}
+    fn settle(&mut self, _: Option<&str>) {}
+    fn answer(self: Box<Self>) {}
 }
 
-fn write_all(db: &Connection, mut inbox: mpsc::Receiver<Box<dyn Job>>, late: &Mutex<Vec<Late>>) {
-    let (mut batch, mut trouble) = (Vec::with_capacity(TOGETHER), Trouble::default());
+fn write_all(
+    db: &Connection,
+    mut inbox: mpsc::Receiver<Box<dyn Job>>,
+    late: &Mutex<Vec<Late>>,
+    runtime: Option<&Handle>,
+) {
+    let (mut batch, mut trouble) = (Vec::new(), Trouble::default());
     while inbox.blocking_recv_many(&mut batch, TOGETHER) > 0 {
-        commit(db, &mut batch, late, &mut trouble);
+        let shared = batch.len() > 1;
+        commit(db, &mut batch, late, &mut trouble, runtime);
+        if shared {
+            std::thread::sleep(GATHERED);
+        }
     }
     // What was told late after the last job.
-    commit(db, &mut batch, late, &mut trouble);
+    commit(db, &mut batch, late, &mut trouble, runtime);
 }
 
 /// Commits that failed since the last good one: told when it begins and when it is over, not each time.
@@ -204,7 +230,13 @@ fn take_leave(db: &Connection, farewell: impl FnOnce(&Connection) -> rusqlite::R
     }
 }
 
-fn commit(db: &Connection, batch: &mut Vec<Box<dyn Job>>, late: &Mutex<Vec<Late>>, trouble: &mut Trouble) {
+fn commit(
+    db: &Connection,
+    batch: &mut Vec<Box<dyn Job>>,
+    late: &Mutex<Vec<Late>>,
+    trouble: &mut Trouble,
+    runtime: Option<&Handle>,
+) {
     let mut lates = std::mem::take(&mut *locked(late));
     if batch.is_empty() && lates.is_empty() {
         return;
@@ -218,10 +250,22 @@ fn commit(db: &Connection, batch: &mut Vec<Box<dyn Job>>, late: &Mutex<Vec<Late>
     }
     let broken = outcome.err().map(|error| error.to_string());
     trouble.note(broken.as_deref());
-    for job in batch.drain(..) {
-        if catch_unwind(AssertUnwindSafe(|| job.answer(broken.as_deref()))).is_err() {
+    for job in batch.iter_mut() {
+        if catch_unwind(AssertUnwindSafe(|| job.settle(broken.as_deref()))).is_err() {
             tracing::error!("settling a transaction panicked; its caller is told that nothing answered");
         }
+    }
+    answer(std::mem::take(batch), runtime);
+}
+
+/// Tells the callers. Many at once are told by one of the runtime's own threads: each of them told from here would cost a
+/// change of threads.
+fn answer(batch: Vec<Box<dyn Job>>, runtime: Option<&Handle>) {
+    match runtime {
+        Some(runtime) if batch.len() > 1 => {
+            runtime.spawn(async move { batch.into_iter().for_each(Job::answer) });
+        }
+        Some(_) | None => batch.into_iter().for_each(Job::answer),
     }
 }
 

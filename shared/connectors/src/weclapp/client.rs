@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::ACCEPT;
 use kontor_flow::remedy::Effect;
 use kontor_flow::{CallError, System};
 use reqwest::{Method, RequestBuilder};
@@ -17,7 +19,8 @@ use crate::http::{Answer, Calls};
 /// Where weclapp is, and who we are there.
 pub(super) struct Api {
     base: String,
-    token: SecretString,
+    /// None if no header takes it: then weclapp says that it lets nobody in.
+    token: Option<HeaderValue>,
     /// How long a creating call may still be carried out after nobody waits for its answer any more.
     settle: Duration,
     client: reqwest::Client,
@@ -26,20 +29,20 @@ pub(super) struct Api {
 impl Api {
     /// `tenant` is the address up to the tenant, `https://tenant.weclapp.com`.
     pub(super) fn new(tenant: &str, token: SecretString, settle: Duration, client: reqwest::Client) -> Self {
+        let mut token = HeaderValue::from_str(token.expose_secret()).ok();
+        if let Some(token) = &mut token {
+            token.set_sensitive(true);
+        }
         Self { base: format!("{}/webapp/api/v2", tenant.trim_end_matches('/')), token, settle, client }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut token = http::HeaderMap::new();
-        // A token that no header takes goes as none, and weclapp says that it lets nobody in.
-        if let Ok(mut value) = http::HeaderValue::from_str(self.token.expose_secret()) {
-            value.set_sensitive(true);
-            token.insert("authenticationtoken", value);
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        let request = request.header(ACCEPT, "application/json");
+        match &self.token {
+            Some(token) => request.header("authenticationtoken", token),
+            None => request,
         }
-        self.client
-            .request(method, format!("{}{path}", self.base))
-            .headers(token)
-            .header(http::header::ACCEPT, "application/json")
     }
 }
 
