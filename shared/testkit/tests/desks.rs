@@ -3,19 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kontor_domain::OrderKey;
-use kontor_flow::engine::{AlertDesk, OverdueDesk, Parked};
+use kontor_flow::engine::{AlertDesk, CommandDesk, OverdueDesk, Parked, ReplayDesk, Slip, Verdict};
 use kontor_flow::order::OrderSummary;
-use kontor_flow::ports::{Notifier, OrderFilter, OrderIndex, Receiver as _, StoreError};
-use kontor_flow::{Address, FailureClass, Flow, Happened, Message, Queue, TimelineEntry};
+use kontor_flow::ports::{
+    Connector, Connectors, Failures, Job, Notifier, OrderFilter, OrderIndex, OrderWriter, Owner,
+    Receiver as _, StoreError,
+};
+use kontor_flow::remedy::Effect;
+use kontor_flow::{
+    Address, CallError, Command, FailureClass, FailureId, Finish, Flow, Happened, Hint, Message, Queue,
+    StepState, System, TimelineEntry,
+};
 use kontor_testkit::clock::time;
-use kontor_testkit::order::{BEGINNING, draft, euro, key, record};
-use kontor_testkit::simulator::{Flows, Library, World, event_desk, in_peace};
+use kontor_testkit::order::{BEGINNING, draft, entry, euro, key, order, record, step};
+use kontor_testkit::simulator::{Flows, Library, World, event_desk, in_peace, outbox};
 
 fn peaceful<F: Future<Output = ()> + Send + 'static>(job: impl FnOnce(World) -> F) {
     let world = World::new(1, false);
@@ -112,5 +119,103 @@ fn orders_that_stay_due_are_looked_at_once_a_run() {
         let desk = OverdueDesk { index: Arc::new(Stale), desk: event_desk(&library(&world)) };
         let report = desk.run(time(BEGINNING), &|| false).await.unwrap();
         assert_eq!((report.orders, report.failed), (250, 0));
+    });
+}
+
+/// An outside system that can't be reached.
+struct Away;
+
+#[async_trait]
+impl Connector for Away {
+    async fn perform(&self, _: Job<'_>) -> Result<Finish, CallError> {
+        let (system, effect) = (System::Weclapp, Effect::None);
+        Err(CallError::Unavailable {
+            system,
+            call: "GET /party",
+            effect,
+            after: None,
+            source: "a fault".into(),
+        })
+    }
+
+    async fn look_up(&self, _: &Hint, _: Timestamp) -> Result<Vec<Happened>, CallError> {
+        Ok(Vec::new())
+    }
+}
+
+impl Connectors for Away {
+    fn for_command(&self, _: &Command) -> Option<Arc<dyn Connector>> {
+        Some(Arc::new(Self))
+    }
+
+    fn for_hint(&self, _: &Hint) -> Option<Arc<dyn Connector>> {
+        None
+    }
+}
+
+#[test]
+fn an_outage_is_tried_for_a_day_and_parked_then() {
+    peaceful(|world| async move {
+        let order = order("kaffee/1");
+        OrderWriter::store(&world, &order, &entry(&order)).await.unwrap();
+        let command = order.steps.get(&step("customer")).and_then(StepState::command).unwrap();
+        let message = Message::Command(command.clone());
+        let raw = message.encode().unwrap();
+        let result = Arc::new(outbox(&world));
+        let world = Arc::new(world);
+        let desk = CommandDesk {
+            reader: Arc::clone(&world) as _,
+            leases: Arc::clone(&world) as _,
+            connectors: Arc::new(Away),
+            outbox: result,
+            closing: None,
+            sender: world,
+            lease: Duration::from_secs(60),
+            skew: Duration::ZERO,
+        };
+        let slip = Slip { message: &message, raw: &raw, queue: Queue::Erp, receives: 1 };
+        let day = 24 * 3600;
+        for second in [0, 2 * 3600, day - 1] {
+            let (owner, now) = (Owner(second.to_string()), time(BEGINNING) + Duration::from_secs(second));
+            let verdict = desk.handle(slip, &owner, now).await;
+            assert!(matches!(verdict, Verdict::Again { .. }), "after {second} s: {verdict:?}");
+        }
+        let verdict =
+            desk.handle(slip, &Owner("last".to_owned()), time(BEGINNING) + Duration::from_secs(day)).await;
+        let Verdict::Park(parked) = verdict else { panic!("{verdict:?}") };
+        assert_eq!((parked.class, parked.attempts), (FailureClass::Outage, 4));
+    });
+}
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+#[async_trait]
+impl Notifier for Counting {
+    async fn notify(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn what_fails_again_after_its_replay_is_told_again_and_a_copy_is_not() {
+    peaceful(|world| async move {
+        let counting = Arc::new(Counting::default());
+        let told = || counting.0.load(Ordering::SeqCst);
+        let desk = AlertDesk { failures: Arc::new(world.clone()), notifier: Arc::clone(&counting) as _ };
+        let (parked, now) = (Parked::from_attributes(&BTreeMap::new()), time(BEGINNING));
+        let id = FailureId::of(Queue::Erp, "body");
+        desk.handle(Queue::Erp, "first", "body", &parked, now).await.unwrap();
+        desk.handle(Queue::Erp, "copy", "body", &parked, now).await.unwrap();
+        assert_eq!(told(), 1);
+        let replays = ReplayDesk { failures: Arc::new(world.clone()), sender: Arc::new(world.clone()) };
+        replays.replay(&id, None, "Erika", now).await.unwrap();
+        desk.handle(Queue::Erp, "second", "body", &parked, now).await.unwrap();
+        assert_eq!(told(), 2);
+        let failure = Failures::load(&world, &id).await.unwrap().unwrap();
+        let by: Vec<_> = failure.history.iter().map(|act| act.by.as_str()).collect();
+        assert_eq!((failure.times, by), (3, vec!["Erika", "kontor"]));
     });
 }
