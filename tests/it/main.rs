@@ -15,6 +15,7 @@ mod cli;
 mod faults;
 mod hostile;
 mod house;
+mod mail;
 mod privacy;
 mod recorded;
 mod security;

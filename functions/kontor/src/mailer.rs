@@ -1,5 +1,7 @@
 //! Mails of one machine: through an SMTP server, or into the folder `outbox` where they can be read.
 
+mod smtp;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,14 +9,18 @@ use async_trait::async_trait;
 use kontor_flow::ports::{Mail, Mailer};
 use kontor_flow::remedy::{BoxError, Effect};
 use kontor_flow::{CallError, Problem, System};
-use lettre::message::header::ContentType;
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
-use secrecy::{ExposeSecret as _, SecretString};
+use lettre::Message;
+use lettre::message::header::{ContentType, MIME_VERSION_1_0};
+use secrecy::SecretString;
+
+use self::smtp::Server;
+
+const CALL: &str = "sending a mail";
 
 /// How mails leave this machine.
 pub(crate) enum Post {
     /// By SMTP.
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(Box<Server>),
     /// Into a folder.
     Folder(PathBuf),
 }
@@ -22,7 +28,7 @@ pub(crate) enum Post {
 impl Post {
     /// Through the server of that URL.
     pub(crate) fn smtp(url: &SecretString) -> Result<Self, BoxError> {
-        Ok(Self::Smtp(AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())?.build()))
+        Ok(Self::Smtp(Box::new(Server::at(url)?)))
     }
 
     /// Into the folder `dir`, made if missing.
@@ -34,28 +40,52 @@ impl Post {
 
 #[async_trait]
 impl Mailer for Post {
+    /// After [`Effect::Possible`] the mail is sent again like after any other outage, for no server can be asked whether it
+    /// took it: it may come twice, with the same `Message-ID`, rather than never.
     async fn send(&self, mail: &Mail) -> Result<(), CallError> {
-        let message = compose(mail).map_err(refused)?;
-        let lost = |source: BoxError| CallError::Unavailable {
-            system: System::Mail,
-            call: "sending a mail",
-            effect: Effect::Possible,
-            after: None,
-            source,
-        };
+        let message = compose(mail).map_err(|error| unsendable(&error))?;
         match self {
-            Self::Smtp(server) => match server.send(message).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.is_permanent() => Err(refused(error.into())),
-                Err(error) => Err(lost(error.into())),
-            },
+            Self::Smtp(server) => server.send(&message).await,
             Self::Folder(folder) => {
                 let (folder, name, text) = (folder.clone(), file_name(&mail.message_id), message.formatted());
+                let lost = |error: BoxError| unavailable(Effect::Possible, error);
                 let put = tokio::task::spawn_blocking(move || put(&folder, &name, &text)).await;
                 put.map_err(|error| lost(error.into()))?.map_err(|error| lost(error.into()))
             }
         }
     }
+}
+
+fn compose(mail: &Mail) -> Result<Message, BoxError> {
+    Ok(Message::builder()
+        .message_id(Some(format!("<{}>", mail.message_id)))
+        .from(mail.from.parse()?)
+        .to(mail.to.as_str().parse()?)
+        .subject(&mail.subject)
+        // Without it nobody has to mind what stands in the next two headers (RFC 2045, 4).
+        .header(MIME_VERSION_1_0)
+        .header(ContentType::TEXT_PLAIN)
+        .body(mail.text.clone())?)
+}
+
+/// No mail can be made of it: an address that mail servers don't know as one.
+fn unsendable(error: &BoxError) -> CallError {
+    CallError::Refused {
+        system: System::Mail,
+        call: CALL,
+        status: 0,
+        problem: problem("incomplete", error.to_string()),
+    }
+}
+
+/// What the server or the address said may name the customer: it goes into the detail, which is never logged.
+fn problem(kind: &str, detail: String) -> Problem {
+    let title = "the mail was not taken".to_owned();
+    Problem { kind: kind.to_owned(), title, location: None, detail: Some(detail) }
+}
+
+fn unavailable(effect: Effect, source: BoxError) -> CallError {
+    CallError::Unavailable { system: System::Mail, call: CALL, effect, after: None, source }
 }
 
 /// What a mail's file is called: the same for every attempt to send it.
@@ -78,31 +108,6 @@ fn put(folder: &Path, name: &str, text: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     std::fs::rename(&unfinished, folder.join(format!("{name}.eml")))
-}
-
-fn compose(mail: &Mail) -> Result<Message, BoxError> {
-    Ok(Message::builder()
-        .message_id(Some(format!("<{}>", mail.message_id)))
-        .from(mail.from.parse()?)
-        .to(mail.to.as_str().parse()?)
-        .subject(&mail.subject)
-        .header(ContentType::TEXT_PLAIN)
-        .body(mail.text.clone())?)
-}
-
-/// What the server or the address said may name the customer: it goes into the detail, which is never logged.
-fn refused(error: BoxError) -> CallError {
-    CallError::Refused {
-        system: System::Mail,
-        call: "sending a mail",
-        status: 550,
-        problem: Problem {
-            kind: "refused".to_owned(),
-            title: "the mail was not taken".to_owned(),
-            location: None,
-            detail: Some(error.to_string()),
-        },
-    }
 }
 
 #[cfg(test)]

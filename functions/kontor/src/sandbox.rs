@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use kontor_flow::remedy::BoxError;
-use kontor_sandbox::weclapp;
+use kontor_sandbox::{smtp, weclapp};
 
 use crate::args::Sandbox;
 use crate::out::Out;
 use crate::stands::Stands;
 use crate::up::{on_signal, stopped};
+use crate::world::Addresses;
 use kontor_sandbox::traffic;
 
 /// How long the warehouse of `sandbox erp` packs.
@@ -38,8 +39,11 @@ pub(crate) async fn run(system: Sandbox, out: Out) -> Result<ExitCode, BoxError>
             for number in 1..=u64::from(orders) {
                 stands.place(&traffic::WOO_PREPAID.parcel("kaffee", number, "nobody@example.test")?)?;
             }
-            out.line(&serde_json::to_string(&stands.addresses())?)?;
+            let mail = smtp::Sandbox::start("127.0.0.1:0", smtp::State::default()).await?;
+            let addresses = Addresses { mail: Some(mail.url.clone()), ..stands.addresses() };
+            out.line(&serde_json::to_string(&addresses)?)?;
             wait().await?;
+            mail.stop().await?;
             stands.stop().await?;
         }
     }

@@ -38,6 +38,7 @@ impl Stands {
             erp: self.erp.url.clone(),
             woocommerce: self.woocommerce.url.clone(),
             shopify: self.shopify.url.clone(),
+            mail: None,
         }
     }
 

@@ -42,10 +42,14 @@ pub(crate) struct Addresses {
     pub(crate) woocommerce: String,
     /// Shopify.
     pub(crate) shopify: String,
+    /// The mail server; without one mails are put into a folder.
+    pub(crate) mail: Option<String>,
 }
 
 /// Secrets that are known beforehand.
-struct Known;
+struct Known {
+    mail: Option<String>,
+}
 
 #[async_trait]
 impl Vault for Known {
@@ -53,6 +57,9 @@ impl Vault for Known {
         match reference {
             SecretRef::Env(name) if name == "DEMO_SECRET" => Ok(SecretString::from(SECRET)),
             SecretRef::Env(name) if name == "DEMO_TOKEN" => Ok(SecretString::from(TOKEN)),
+            SecretRef::Env(name) if name == "DEMO_SMTP" => {
+                self.mail.clone().map(SecretString::from).ok_or_else(|| "the demo has no mail server".into())
+            }
             SecretRef::Env(_) | SecretRef::File(_) | SecretRef::Stored(_) => {
                 Err("the demo has no such secret".into())
             }
@@ -77,8 +84,9 @@ fn yaml(addresses: &Addresses) -> String {
         "erp: {{ url: \"{}\", token: env:DEMO_TOKEN, webhook_secrets: [env:DEMO_SECRET], gross_channel: GROSS1, \
          net_channel: NET1, settle_seconds: 1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, rounding: ROUNDING, \
          gift_card: GIFTCARD }} }}\n\
-         mail: {{ from: \"Kontor <demo@kontor.test>\", language: de, signature: Kontor }}\n",
-        addresses.erp
+         mail: {{ {}from: \"Kontor <demo@kontor.test>\", language: de, signature: Kontor }}\n",
+        addresses.erp,
+        if addresses.mail.is_some() { "smtp: env:DEMO_SMTP, " } else { "" },
     ));
     yaml
 }
@@ -105,8 +113,9 @@ impl Running {
             ("standard".to_owned(), standard.to_owned()),
             ("merchant".to_owned(), include_str!("../../../infra/flows/merchant.yaml").to_owned()),
         ]);
+        let known = Known { mail: addresses.mail.clone() };
         let plan =
-            Plan { yaml: yaml(addresses), flows, data: data.to_owned(), vault: Arc::new(Known), width };
+            Plan { yaml: yaml(addresses), flows, data: data.to_owned(), vault: Arc::new(known), width };
         let house = House::open(plan).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (stop, stopped) = watch::channel(false);
