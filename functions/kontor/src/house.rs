@@ -178,9 +178,11 @@ impl House {
                 }
             };
             let dead = Arc::new(AlertWorker { desk: Arc::clone(&alerts), queue });
-            let pump = |from, worker, width| Pump { engine: self.engine.clone(), from, worker, width };
-            pumps.push(pump(Address::Live(queue), live, self.width));
-            pumps.push(pump(Address::Dead(queue), dead, 4));
+            let after = (queue == Queue::Events).then_some(Address::Live(Queue::Erp));
+            let pump =
+                |from, worker, width, after| Pump { engine: self.engine.clone(), from, worker, width, after };
+            pumps.push(pump(Address::Live(queue), live, self.width, after));
+            pumps.push(pump(Address::Dead(queue), dead, 4, None));
         }
         pumps
     }

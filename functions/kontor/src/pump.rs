@@ -27,7 +27,18 @@ pub(crate) struct Pump {
     pub(crate) worker: Arc<dyn Worker>,
     /// Messages worked on at the same time.
     pub(crate) width: usize,
+    /// The queue that is worked off first if much lies in it.
+    pub(crate) after: Option<Address>,
 }
+
+/// So many messages in a queue are much. Orders that are begun one after the other are in memory until they are done; all
+/// begun at once, each of their steps would read them from the disk again.
+const MUCH: usize = 2_000;
+
+/// A queue that has to wait for another one looks so often, so many times: a system that hangs must not keep payments and
+/// cancellations from being heard.
+const PAUSE: Duration = Duration::from_millis(20);
+const PAUSES: u32 = 100;
 
 impl Pump {
     /// Works the queue off until `stop` turns true, and then finishes what was begun.
@@ -40,6 +51,12 @@ impl Pump {
                 _ = stop.wait_for(|stop| *stop) => break,
             };
             let Ok(place) = place else { break };
+            for _ in 0..PAUSES {
+                if !self.has_to_wait() || *stop.borrow() {
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
             let free = places.available_permits().saturating_add(1).min(BATCH);
             let records = tokio::select! {
                 records = self.engine.receive(self.from, free, VISIBILITY, WAIT) => records,
@@ -58,6 +75,13 @@ impl Pump {
         if places.acquire_many(all).await.is_err() {
             tracing::error!(queue = %self.from, "workers did not finish");
         }
+    }
+
+    /// Whether the queue that is worked off first has too much in it. What lies there for later does not count: if the
+    /// system it is for is away, new orders are begun all the same.
+    fn has_to_wait(&self) -> bool {
+        let Some(other) = self.after else { return false };
+        self.engine.stats().get(&other).is_some_and(|depth| depth.visible > MUCH)
     }
 
     fn start(

@@ -83,22 +83,29 @@ impl Weclapp {
 impl Connector for Weclapp {
     async fn perform(&self, job: Job<'_>) -> Result<Finish, CallError> {
         let session = Session::new(&self.api);
-        let result = match job.command.action {
-            Action::ErpCustomer => self.customer(&session, job).await?,
-            Action::ErpSalesOrder => self.sales_order(&session, job).await?,
-            Action::ErpPayment => chain::payment(&session, job).await?,
-            Action::ErpShipment => chain::shipment(&session, job).await?,
-            Action::ErpInvoice => chain::invoice(&session, job).await?,
-            Action::ErpCancel => cancel::cancel(&session, job).await?,
-            Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
-                return Err(unmapped(format!("{} is no work for the ERP", job.command.action)));
-            }
-        };
+        let result = self.work(&session, job).await;
+        let result = result.map_err(|error| session.in_view_of_what_was_done(error))?;
         Ok(Finish { result, calls: session.calls_made() })
     }
 
     async fn look_up(&self, hint: &Hint, now: Timestamp) -> Result<Vec<Happened>, CallError> {
         self.look_up_hint(&Session::new(&self.api), hint, now).await
+    }
+}
+
+impl Weclapp {
+    async fn work(&self, session: &Session<'_>, job: Job<'_>) -> Outcome {
+        match job.command.action {
+            Action::ErpCustomer => self.customer(session, job).await,
+            Action::ErpSalesOrder => self.sales_order(session, job).await,
+            Action::ErpPayment => chain::payment(session, job).await,
+            Action::ErpShipment => chain::shipment(session, job).await,
+            Action::ErpInvoice => chain::invoice(session, job).await,
+            Action::ErpCancel => cancel::cancel(session, job).await,
+            Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
+                Err(unmapped(format!("{} is no work for the ERP", job.command.action)))
+            }
+        }
     }
 }
 

@@ -159,6 +159,17 @@ pub enum CallError {
         /// What is missing, and what to do.
         what: String,
     },
+    /// The job came to nothing after a part of it was carried out. A search may not find that part at once.
+    #[error("{system} carried out a part of it before")]
+    Begun {
+        /// Which system.
+        system: System,
+        /// How long nobody may look for that part.
+        settle: Duration,
+        /// Why the rest came to nothing.
+        #[source]
+        source: Box<CallError>,
+    },
 }
 
 /// What to do about an error.
@@ -194,7 +205,39 @@ impl CallError {
                 Remedy::Park
             }
             Self::Denied { .. } => Remedy::Alarm,
+            Self::Begun { settle, source, .. } => match source.remedy() {
+                Remedy::Retry { after } | Remedy::Reconcile { after } => {
+                    Remedy::Reconcile { after: Some(after.map_or(*settle, |told| told.max(*settle))) }
+                }
+                remedy @ (Remedy::Park | Remedy::Alarm) => remedy,
+            },
         }
+    }
+
+    /// How long after this nobody may look for what was done, not even where the job is not tried again by itself:
+    /// whoever looks too early finds nothing, and does it once more.
+    #[must_use]
+    pub fn rests(&self) -> Option<Duration> {
+        match (self.remedy(), self) {
+            (Remedy::Reconcile { after }, _) => after,
+            (_, Self::Begun { settle, .. }) => Some(*settle),
+            (Remedy::Retry { .. } | Remedy::Park | Remedy::Alarm, _) => None,
+        }
+    }
+
+    /// The same, after `system` carried out a part of the job.
+    #[must_use]
+    pub fn after_a_part(self, system: System, settle: Duration) -> Self {
+        if matches!(self, Self::Begun { .. }) {
+            return self;
+        }
+        Self::Begun { system, settle, source: Box::new(self) }
+    }
+
+    /// What went wrong last, without what was done before.
+    #[must_use]
+    pub fn last(&self) -> &Self {
+        if let Self::Begun { source, .. } = self { source.last() } else { self }
     }
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kontor_domain::OrderKey;
-use kontor_flow::engine::{AlertDesk, CommandDesk, OverdueDesk, Parked, ReplayDesk, Slip, Verdict};
+use kontor_flow::engine::{
+    AlertDesk, CommandDesk, OverdueDesk, OverdueReport, Parked, ReplayDesk, Slip, Verdict,
+};
 use kontor_flow::order::OrderSummary;
 use kontor_flow::ports::{
     Connector, Connectors, Failures, Job, Notifier, OrderFilter, OrderIndex, OrderWriter, Owner,
@@ -217,5 +219,60 @@ fn what_fails_again_after_its_replay_is_told_again_and_a_copy_is_not() {
         let failure = Failures::load(&world, &id).await.unwrap().unwrap();
         let by: Vec<_> = failure.history.iter().map(|act| act.by.as_str()).collect();
         assert_eq!((failure.times, by), (3, vec!["Erika", "kontor"]));
+    });
+}
+
+/// Takes nothing the first time.
+struct Full {
+    world: World,
+    tried: AtomicBool,
+}
+
+#[async_trait]
+impl kontor_flow::ports::Sender for Full {
+    async fn send(&self, to: Address, messages: Vec<kontor_flow::ports::Outgoing>) -> Result<(), StoreError> {
+        if self.tried.swap(true, Ordering::SeqCst) {
+            return self.world.send(to, messages).await;
+        }
+        Err(StoreError::Unavailable { store: "queue", call: "SendMessage", source: "a fault".into() })
+    }
+}
+
+#[test]
+fn an_order_that_is_held_by_the_schedule_is_told_although_the_queue_was_not_there() {
+    peaceful(|world| async move {
+        let mut desk = event_desk(&library(&world));
+        let now = time(BEGINNING);
+        let paid = kontor_domain::Payment {
+            id: kontor_domain::PaymentId::parse("p1").unwrap(),
+            source: kontor_domain::PaymentSource::Shop,
+            amount: euro("5.00"),
+            received_at: now,
+            reference: None,
+        };
+        let events = vec![record(now, kontor_flow::Event::Paid(paid))];
+        let message = Message::Happened(Happened { order: key("kaffee/1"), events });
+        desk.handle(&message, 1, now).await;
+        let full = Arc::new(Full { world: world.clone(), tried: AtomicBool::new(false) });
+        desk.outbox = Arc::new(kontor_flow::ports::ThenSend { store: Arc::new(world.clone()), sender: full });
+        let schedule = OverdueDesk { index: Arc::new(world.clone()), desk: event_desk(&library(&world)) };
+        let now = now + Duration::from_secs(30 * 86_400);
+        assert_eq!(schedule.run(now, &|| false).await.unwrap(), OverdueReport { orders: 1, failed: 0 });
+        let (long, none) = (Duration::from_secs(60), Duration::from_secs(5));
+        let mut news = world.receive(Address::Live(Queue::Events), 10, long, none).await.unwrap();
+        let [look_again] = news.as_mut_slice() else { panic!("one message lets the order come to a stand") };
+        let message = Message::decode(&look_again.body).unwrap();
+        assert!(
+            matches!(desk.handle(&message, 1, now).await, Verdict::Again { .. }),
+            "the queue was not there"
+        );
+        assert!(matches!(desk.handle(&message, 2, now).await, Verdict::Done));
+        let letters = world.receive(Address::Dead(Queue::Events), 10, long, none).await.unwrap();
+        assert_eq!(letters.len(), 1, "somebody is told that it is held");
+        assert_eq!(
+            schedule.run(now, &|| false).await.unwrap(),
+            OverdueReport::default(),
+            "and it is due no longer"
+        );
     });
 }

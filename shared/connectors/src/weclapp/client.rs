@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::errors::{after_effect, is_not_found, judge, settled};
+use super::errors::{is_not_found, judge, settled};
 use super::wire::{Acted, Empty, Listed};
 use crate::http::{Answer, Calls};
 
@@ -46,7 +46,7 @@ impl Api {
     }
 }
 
-/// The calls of one job. Once one of them may have changed something, no later error says that nothing was done.
+/// The calls of one job, and whether one of them has changed something.
 pub(super) struct Session<'a> {
     api: &'a Api,
     calls: Calls,
@@ -82,7 +82,7 @@ impl<'a> Session<'a> {
         }
         let source = "it answers records that were not asked for, so it ignores the filter".into();
         let (system, effect) = (System::Weclapp, Effect::None);
-        Err(self.in_view_of_what_was_done(CallError::Unreadable { system, call, effect, source }))
+        Err(CallError::Unreadable { system, call, effect, source })
     }
 
     /// All records of a kind, first page.
@@ -179,7 +179,7 @@ impl<'a> Session<'a> {
     ) -> Result<Answer, CallError> {
         let sent = self.calls.send(System::Weclapp, call, effect, request).await;
         let judged = sent.and_then(|answer| judge(call, effect, answer));
-        judged.map_err(|error| settled(self.in_view_of_what_was_done(error), self.api.settle))
+        judged.map_err(|error| settled(error, self.api.settle))
     }
 
     fn read<T: DeserializeOwned>(
@@ -192,16 +192,15 @@ impl<'a> Session<'a> {
             // The error's own text may quote a value, and values are personal data.
             let (line, column) = (error.line(), error.column());
             let source = format!("{:?} error at line {line}, column {column}", error.classify()).into();
-            self.in_view_of_what_was_done(CallError::Unreadable {
-                system: System::Weclapp,
-                call,
-                effect,
-                source,
-            })
+            CallError::Unreadable { system: System::Weclapp, call, effect, source }
         })
     }
 
-    fn in_view_of_what_was_done(&self, error: CallError) -> CallError {
-        if self.begun.load(Ordering::Relaxed) { after_effect(error) } else { error }
+    /// Why the job came to nothing, told so that nobody repeats a creating call before it without looking.
+    pub(super) fn in_view_of_what_was_done(&self, error: CallError) -> CallError {
+        if !self.begun.load(Ordering::Relaxed) {
+            return error;
+        }
+        error.after_a_part(System::Weclapp, self.api.settle)
     }
 }

@@ -37,30 +37,6 @@ pub(super) fn judge(call: &'static str, effect: Effect, answer: Answer) -> Resul
     })
 }
 
-/// An error of a later call, told so that nobody repeats the creating call before it without looking.
-pub(super) fn after_effect(error: CallError) -> CallError {
-    let effect = Effect::Possible;
-    match error {
-        CallError::RateLimited { system, call, after } => {
-            let source = "it limits our rate, after an earlier call of the same job was carried out".into();
-            CallError::Unavailable { system, call, effect, after, source }
-        }
-        CallError::Unavailable { system, call, after, source, .. } => {
-            CallError::Unavailable { system, call, effect, after, source }
-        }
-        CallError::Unreadable { system, call, source, .. } => {
-            CallError::Unreadable { system, call, effect, source }
-        }
-        // What an earlier call created, a search may not find at once.
-        CallError::Concurrent { system, call, problem } => {
-            let source =
-                format!("a concurrent change, after an earlier call of the same job: {problem}").into();
-            CallError::Unavailable { system, call, effect, after: None, source }
-        }
-        CallError::Refused { .. } | CallError::Denied { .. } | CallError::Unmapped { .. } => error,
-    }
-}
-
 /// A creating call without an answer may still wait in weclapp's queue and be carried out later: nobody looks before that
 /// is over.
 pub(super) fn settled(mut error: CallError, settle: Duration) -> CallError {

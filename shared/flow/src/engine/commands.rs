@@ -214,12 +214,9 @@ impl CommandDesk {
     /// How long a command rests after an attempt that may still take effect by itself. Its own message is put off for as
     /// long, but copies of it may be on their way, and whoever takes one of those may not look too soon either.
     fn rests_until(&self, error: &DeskError, now: Timestamp) -> Option<Timestamp> {
-        match error.remedy() {
-            Remedy::Reconcile { after: Some(after) } => {
-                Some(now.saturating_add(after.saturating_add(self.skew)).unwrap_or(Timestamp::MAX))
-            }
-            Remedy::Reconcile { after: None } | Remedy::Retry { .. } | Remedy::Park | Remedy::Alarm => None,
-        }
+        let DeskError::Call(error) = error else { return None };
+        let rests = error.rests()?.saturating_add(self.skew);
+        Some(now.saturating_add(rests).unwrap_or(Timestamp::MAX))
     }
 
     /// Keeps the result with the lease and reports it. A lease lost in between was taken over by another worker, which

@@ -104,6 +104,11 @@ impl EventDesk {
     ) -> Result<(), DeskError> {
         for _ in 0..CONFLICTS {
             let written = match self.follow(key, events, cause, resend, now).await? {
+                // Nothing would look at it again if the word that it is held got lost on its way: a message that a queue
+                // gives again until it is done lets it come to a stand.
+                Following::Write { order, .. } if *cause == Cause::Due && order.held.is_some() => {
+                    send_all(self.sender.as_ref(), vec![look_again(key)?]).await
+                }
                 Following::Nothing { again } => send_all(self.sender.as_ref(), again).await,
                 Following::Write { order, entry, letters } => {
                     self.outbox.store_and_send(order, entry, letters).await
@@ -170,6 +175,12 @@ fn letters(order: &Order, tell: bool, mut commands: Vec<Command>) -> Result<Vec<
         letters.push(Letter { to, message: Outgoing::now(Message::Command(command).encode()?) });
     }
     Ok(letters)
+}
+
+/// A message that plans an order anew.
+fn look_again(key: &OrderKey) -> Result<Letter, DeskError> {
+    let message = Message::Happened(Happened { order: key.clone(), events: Vec::new() });
+    Ok(Letter { to: Address::Live(Queue::Events), message: Outgoing::now(message.encode()?) })
 }
 
 /// An order that has come to a stand is kept as a failure too, so that somebody is told. Its message has no events: a

@@ -156,13 +156,14 @@ impl DeskError {
             | Self::Misdirected => FailureClass::Unreadable,
             Self::FlowGone { .. } | Self::Unknown { .. } => FailureClass::Unmapped,
             Self::Panicked { .. } => FailureClass::Crash,
-            Self::Call(error) => match error {
+            Self::Call(error) => match error.last() {
                 CallError::Unavailable { .. }
                 | CallError::RateLimited { .. }
                 | CallError::Concurrent { .. } => FailureClass::Outage,
                 CallError::Refused { .. } => FailureClass::Refused,
                 CallError::Denied { .. } => FailureClass::Denied,
-                CallError::Unreadable { .. } => FailureClass::Unreadable,
+                // `last` answers none of the latter.
+                CallError::Unreadable { .. } | CallError::Begun { .. } => FailureClass::Unreadable,
                 CallError::Unmapped { .. } => FailureClass::Unmapped,
             },
         }

@@ -14,7 +14,7 @@ use kontor_flow::{
 };
 
 use super::erp::{Invoice, Parcel, SalesOrder, Shipment, Standing};
-use super::outside::{Request, after_effect, request, settled};
+use super::outside::{Request, SETTLE, request, settled};
 use super::world::{State, World};
 
 request!(GET_PARTY, Weclapp, "GET /party", writes: false);
@@ -59,9 +59,21 @@ impl Session<'_> {
         if request.writes && answer.is_ok() {
             self.begun.store(true, Ordering::Relaxed);
         }
-        answer.map_err(|error| {
-            settled(if self.begun.load(Ordering::Relaxed) { after_effect(error) } else { error })
-        })
+        answer.map_err(settled)
+    }
+
+    async fn work(&self, job: &Job<'_>) -> Result<StepResult, CallError> {
+        match job.command.action {
+            Action::ErpCustomer => customer(self, job).await,
+            Action::ErpSalesOrder => sales_order(self, job).await,
+            Action::ErpPayment => payment(self, job).await,
+            Action::ErpShipment => shipment(self, job).await,
+            Action::ErpInvoice => invoice(self, job).await,
+            Action::ErpCancel => cancel(self, job).await,
+            Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
+                Err(unmapped("this is no work for the ERP"))
+            }
+        }
     }
 }
 
@@ -103,17 +115,11 @@ impl Connector for Clerk {
         let over = job.order.course != Course::Forward && !job.command.undo;
         let session =
             Session { world: &self.0, over, begun: AtomicBool::new(false), calls: AtomicU32::new(0) };
-        let result = match job.command.action {
-            Action::ErpCustomer => customer(&session, &job).await?,
-            Action::ErpSalesOrder => sales_order(&session, &job).await?,
-            Action::ErpPayment => payment(&session, &job).await?,
-            Action::ErpShipment => shipment(&session, &job).await?,
-            Action::ErpInvoice => invoice(&session, &job).await?,
-            Action::ErpCancel => cancel(&session, &job).await?,
-            Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
-                return Err(unmapped("this is no work for the ERP"));
-            }
-        };
+        let result =
+            session.work(&job).await.map_err(|error| match session.begun.load(Ordering::Relaxed) {
+                true => error.after_a_part(System::Weclapp, SETTLE),
+                false => error,
+            })?;
         Ok(Finish { result, calls: session.calls.load(Ordering::Relaxed) })
     }
 

@@ -13,7 +13,7 @@ use super::world::{MILLI, SECOND, State, World};
 const PATIENCE: i64 = 60 * SECOND;
 
 /// How long a queued write may still be done after its caller has gone (`erp.settle_seconds`).
-const SETTLE: Duration = Duration::from_secs(40);
+pub(super) const SETTLE: Duration = Duration::from_secs(40);
 
 /// A call to an outside system, with the name of its await.
 #[derive(Debug, Clone, Copy)]
@@ -149,27 +149,6 @@ impl World {
             Fate::Lost(..) => Err(request.unavailable(request.effect())),
             Fate::Turned(error, _) => Err(error),
         }
-    }
-}
-
-/// An error of a later call, once an earlier one may have changed something.
-pub(super) fn after_effect(error: CallError) -> CallError {
-    let effect = Effect::Possible;
-    match error {
-        CallError::RateLimited { system, call, after } => {
-            CallError::Unavailable { system, call, effect, after, source: "it limits our rate".into() }
-        }
-        CallError::Unavailable { system, call, after, source, .. } => {
-            CallError::Unavailable { system, call, effect, after, source }
-        }
-        // What an earlier call created, a search may not find at once.
-        CallError::Concurrent { system, call, .. } => {
-            CallError::Unavailable { system, call, effect, after: None, source: "a concurrent change".into() }
-        }
-        CallError::Refused { .. }
-        | CallError::Denied { .. }
-        | CallError::Unreadable { .. }
-        | CallError::Unmapped { .. } => error,
     }
 }
 
