@@ -71,9 +71,14 @@ pub(crate) struct Server {
     kept: Mutex<Vec<(AsyncSmtpConnection, Stopwatch)>>,
 }
 
+/// Whether the host is this machine.
+fn is_here(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 impl Server {
-    /// The one of that URL: `smtps://` speaks TLS from the start, `smtp://` none unless `?tls=required` (or
-    /// `opportunistic`) is behind it. A path is the name we give ourselves.
+    /// The one of that URL: `smtps://` speaks TLS from the start, `smtp://` with `?tls=required` (or `opportunistic`) behind
+    /// it after the greeting, and none only with `?tls=none` or on this machine. A path is the name we give ourselves.
     pub(crate) fn at(url: &SecretString) -> Result<Self, BoxError> {
         Self::read(url.expose_secret()).map_err(|why| {
             format!(
@@ -90,10 +95,16 @@ impl Server {
         let parameters = || TlsParameters::new(host.clone());
         let (usual_port, tls) = match (url.scheme(), wanted.as_deref()) {
             ("smtps", _) => (SUBMISSIONS_PORT, Tls::Wrapper(parameters()?)),
-            ("smtp", None) => (SMTP_PORT, Tls::None),
+            ("smtp", Some("none")) => (SMTP_PORT, Tls::None),
+            ("smtp", None) if is_here(&host) => (SMTP_PORT, Tls::None),
+            ("smtp", None) => {
+                return Err("it would send mails and password in the clear; write smtps://, or behind it \
+                            ?tls=required (STARTTLS), or ?tls=none within your own network"
+                    .into());
+            }
             ("smtp", Some("required")) => (SUBMISSION_PORT, Tls::Required(parameters()?)),
             ("smtp", Some("opportunistic")) => (SUBMISSION_PORT, Tls::Opportunistic(parameters()?)),
-            ("smtp", Some(_)) => return Err("tls is `required` or `opportunistic`".into()),
+            ("smtp", Some(_)) => return Err("tls is `required`, `opportunistic` or `none`".into()),
             _ => return Err("it begins with smtp:// or smtps://".into()),
         };
         let login = url.password().map(|password| {

@@ -157,13 +157,13 @@ fn urls_are_read() {
         Tls::Required(_) => "required",
         Tls::Wrapper(_) => "wrapper",
     };
-    let plain = read("smtp://mail.example/shop.example");
+    let plain = read("smtp://mail.example/shop.example?tls=none");
     assert_eq!(
         (plain.host.as_str(), plain.port, plain.name.to_string()),
         ("mail.example", 25, "shop.example".to_owned())
     );
     assert!(plain.login.is_none());
-    assert_eq!((tls("smtp://mail.example"), tls("smtps://u:p@mail.example")), ("none", "wrapper"));
+    assert_eq!((tls("smtp://[::1]:2525"), tls("smtps://u:p@mail.example")), ("none", "wrapper"));
     assert_eq!(
         (tls("smtp://mail.example?tls=required"), read("smtp://mail.example?tls=required").port),
         ("required", 587)
@@ -176,7 +176,8 @@ fn urls_are_read() {
     for wrong in [
         "mail.example",
         "https://u:geheim@mail.example",
-        "smtp://u:geheim@m?tls=none",
+        "smtp://u:geheim@mail.example",
+        "smtp://u:geheim@m?tls=perhaps",
         "smtp://u:geheim%@m",
         "smtp://u:geheim@:x",
     ] {
