@@ -265,7 +265,11 @@ impl<'a> Planner<'a> {
                 }
                 Some(self.request(command.clone(), attempt.saturating_add(1)))
             }
-            StepState::Done { result: StepResult::Passed } | StepState::Failed { .. } => Some(before.clone()),
+            // Replayed, it may have failed for another reason.
+            StepState::Failed { command, .. } => {
+                Some(self.failure_of(key, command).unwrap_or_else(|| before.clone()))
+            }
+            StepState::Done { result: StepResult::Passed } => Some(before.clone()),
             // Its condition may have been about what was erased.
             StepState::Skipped { .. } if facts.erased.is_some() => Some(before.clone()),
             StepState::Done { .. } | StepState::Waiting { .. } | StepState::Skipped { .. } => None,

@@ -292,6 +292,12 @@ fn a_failed_step_is_healed_by_its_finish() {
         ["invoice", "tell_paid"],
         "a failed step is not sent again, the others are"
     );
+    story.now += SignedDuration::from_secs(60);
+    let Event::Failed { step, mut note } = failed("shipment") else { panic!("no failure") };
+    note.cause = "something else".to_owned();
+    story.hear(Event::Failed { step, note });
+    let StepState::Failed { cause, .. } = story.state("shipment") else { panic!("it was healed") };
+    assert_eq!(cause, "something else", "replayed in vain, it says what stands in the way now");
     let command = story.sent.iter().find(|command| command.action == Action::ErpShipment).unwrap().clone();
     story.hear(finished("shipment", result_of(&command)));
     assert!(matches!(story.state("shipment"), StepState::Done { .. }));
