@@ -156,6 +156,17 @@ impl House {
         parcel.send(&self.client, &self.url, SECRET).await.ok()
     }
 
+    /// The steps of an order by their keys, and where each stands.
+    pub(crate) fn steps(&self, key: &str) -> Vec<(String, String)> {
+        let order = self.ask(&["orders", "show", key]);
+        let word = |state: &Value| match state.as_str() {
+            Some(word) => word.to_owned(),
+            None => state.as_object().unwrap().keys().next().unwrap().clone(),
+        };
+        let steps = order[0]["steps"].as_object().unwrap();
+        steps.iter().map(|(key, state)| (key.clone(), word(state))).collect()
+    }
+
     /// Runs `kontor --json ARGS --data …` and reads what it answers.
     pub(crate) fn ask(&self, args: &[&str]) -> Value {
         let output =

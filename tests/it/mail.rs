@@ -66,14 +66,8 @@ fn two_mails_each(server: &Sandbox, numbers: impl Iterator<Item = u64>) {
 
 /// Where the steps of an order stand.
 fn steps(house: &House, key: &str) -> BTreeMap<String, String> {
-    let order = house.ask(&["orders", "show", key]);
-    let word = |state: &Value| match state.as_str() {
-        Some(word) => word.to_owned(),
-        None => state.as_object().unwrap().keys().next().unwrap().clone(),
-    };
     let name = |key: &str| key.split_once('/').map_or(key, |(step, _)| step).to_owned();
-    let steps = order[0]["steps"].as_object().unwrap();
-    steps.iter().map(|(key, state)| (name(key), word(state))).collect()
+    house.steps(key).into_iter().map(|(key, word)| (name(&key), word)).collect()
 }
 
 /// Waits until `so` is so.

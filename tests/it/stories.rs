@@ -5,7 +5,6 @@ use std::time::Duration;
 use kontor_sandbox::traffic::{
     Parcel, SHOPIFY_BANK, SHOPIFY_BANK_PAID, WOO_B2B, WOO_BACS, WOO_BACS_PAID, WOO_DIGITAL, WOO_PREPAID, sign,
 };
-use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -21,17 +20,8 @@ async fn settled(stands: &Stands, house: &House, parcel: &Parcel, status: &str) 
 
 /// Where each step stands, a line each.
 fn steps(house: &House, key: &str) -> String {
-    let order = house.ask(&["orders", "show", key]);
-    let word = |state: &Value| match state.as_str() {
-        Some(word) => word.to_owned(),
-        None => state.as_object().unwrap().keys().next().unwrap().clone(),
-    };
-    let steps = order[0]["steps"].as_object().unwrap();
-    steps
-        .iter()
-        .map(|(key, state)| format!("{}: {}", step_name(key), word(state)))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let line = |(key, word): (String, String)| format!("{}: {word}", step_name(&key));
+    house.steps(key).into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Ids of shipments are the ERP's; they differ from run to run.
