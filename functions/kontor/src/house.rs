@@ -117,7 +117,7 @@ impl House {
 
     fn doors(&self) -> Result<Doors, BoxError> {
         let mut gates = BTreeMap::new();
-        for kind in [ShopKind::Woocommerce, ShopKind::Shopify] {
+        for kind in ShopKind::ALL {
             gates.insert(kind, Gate::build(&self.book.config, kind, &self.book.secrets)?);
         }
         let hints = HintGate::build(&self.book.config.erp, &self.book.secrets)?;

@@ -209,7 +209,7 @@ async fn decide(engine: &Engine, key: OrderKey, step: StepName, decision: Decisi
     if let Some(why) = idle(&order, &flow, &step) {
         return Err(Wrong(why).into());
     }
-    let event = EventRecord { as_of: clock::now(), event: Event::Decided { step, decision } };
+    let event = EventRecord::told(clock::now(), Event::Decided { step, decision });
     let body = Message::Happened(Happened { order: key, events: vec![event] }).encode()?;
     Ok(engine.send(Address::Live(Queue::Events), vec![Outgoing::now(body)]).await?)
 }

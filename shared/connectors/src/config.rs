@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kontor_domain::{PaymentTerms, ShopId};
-use kontor_flow::{FlowName, Queue};
+use kontor_flow::{FlowName, Queue, System};
 use serde::{Deserialize, Serialize};
 
 use crate::secrets::SecretRef;
@@ -49,15 +49,44 @@ pub enum ShopKind {
     Woocommerce,
     /// Shopify (Admin GraphQL API).
     Shopify,
+    /// Shopware 6 (Admin API).
+    Shopware,
+    /// Smartstore from version 5 (Web API, OData v4).
+    Smartstore,
 }
 
 impl ShopKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Woocommerce, Self::Shopify, Self::Shopware, Self::Smartstore];
+
     /// The word in configuration and URLs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Woocommerce => "woocommerce",
             Self::Shopify => "shopify",
+            Self::Shopware => "shopware",
+            Self::Smartstore => "smartstore",
+        }
+    }
+
+    /// The system it speaks as.
+    #[must_use]
+    pub fn system(self) -> System {
+        match self {
+            Self::Woocommerce => System::Woocommerce,
+            Self::Shopify => System::Shopify,
+            Self::Shopware => System::Shopware,
+            Self::Smartstore => System::Smartstore,
+        }
+    }
+
+    /// Where its deliveries go: those that carry the order are read at once, after the others the order is fetched.
+    #[must_use]
+    pub fn deliveries_to(self) -> Queue {
+        match self {
+            Self::Woocommerce | Self::Shopify => Queue::Events,
+            Self::Shopware | Self::Smartstore => Queue::Shops,
         }
     }
 }
@@ -107,9 +136,10 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShopApi {
-    /// WooCommerce: the consumer key. Shopify: the Admin API access token.
+    /// WooCommerce: the consumer key. Shopify: the Admin API access token. Shopware: the access key id of an integration.
+    /// Smartstore: the public key of the API user.
     pub key: SecretRef,
-    /// WooCommerce: the consumer secret. Shopify: not used.
+    /// WooCommerce: the consumer secret. Shopify: not used. Shopware: the secret access key. Smartstore: the secret key.
     #[serde(default)]
     pub secret: Option<SecretRef>,
 }

@@ -13,6 +13,8 @@ pub mod secrets;
 #[cfg(test)]
 mod shop_testing;
 pub mod shopify;
+pub mod shopware;
+pub mod smartstore;
 pub mod weclapp;
 pub mod woocommerce;
 

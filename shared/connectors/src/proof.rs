@@ -77,15 +77,35 @@ pub enum ProofError {
     NoTopic,
 }
 
-/// How a shop signs: base64 of HMAC-SHA256 over the raw body, in a header. Two secrets allow rotation.
+/// How the bytes of a signature are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// `q83v`.
+    Base64,
+    /// `abcdef`.
+    Hex,
+}
+
+/// Where a delivery says what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// In this header, in small letters.
+    Header(&'static str),
+    /// In its body, which is read later; until then it goes by this word.
+    Body(&'static str),
+}
+
+/// How a shop signs: HMAC-SHA256 over the raw body, in a header. Two secrets allow rotation.
 #[derive(Debug)]
 pub struct Proof {
     /// The shop.
     pub shop: ShopId,
     /// Header with the signature, in small letters.
     pub signature_header: &'static str,
-    /// Header with the topic, in small letters.
-    pub topic_header: &'static str,
+    /// How it is written there.
+    pub encoding: Encoding,
+    /// Where the topic is.
+    pub topic: Topic,
     /// Headers worth keeping for the reader, in small letters. They are not covered by the signature.
     pub kept_headers: &'static [&'static str],
     /// The body of the unsigned test call starts with this, if the shop sends one.
@@ -108,22 +128,26 @@ impl Proof {
     pub(crate) fn verify_in(&self, delivery: Delivery, rounds: usize) -> Result<Proven, ProofError> {
         let header = |name: &str| delivery.headers.get(name).and_then(|value| value.to_str().ok());
         let told = header(self.signature_header);
-        let signature = told.and_then(|told| STANDARD.decode(told.trim()).ok()).unwrap_or_default();
+        let decode = |told: &str| match self.encoding {
+            Encoding::Base64 => STANDARD.decode(told.trim()).ok(),
+            Encoding::Hex => hex::decode(told.trim()).ok(),
+        };
+        let signature = told.and_then(decode).unwrap_or_default();
         let signed = self.is_signed(&delivery.body, &signature, rounds);
+        let topic = match self.topic {
+            Topic::Header(name) => header(name),
+            Topic::Body(word) => Some(word),
+        };
         if told.is_none() {
             return match self.ping_prefix {
-                Some(prefix) if header(self.topic_header).is_none() && delivery.body.starts_with(prefix) => {
-                    Ok(Proven::Ping)
-                }
+                Some(prefix) if topic.is_none() && delivery.body.starts_with(prefix) => Ok(Proven::Ping),
                 Some(_) | None => Err(ProofError::Missing),
             };
         }
         if !signed {
             return Err(ProofError::Wrong);
         }
-        let topic = header(self.topic_header)
-            .filter(|t| !t.is_empty() && t.len() <= 100)
-            .ok_or(ProofError::NoTopic)?;
+        let topic = topic.filter(|t| !t.is_empty() && t.len() <= 100).ok_or(ProofError::NoTopic)?;
         let kept =
             |name: &&str| header(name).map(|value| ((*name).to_owned(), value.chars().take(200).collect()));
         let headers: BTreeMap<String, String> = self.kept_headers.iter().filter_map(kept).collect();

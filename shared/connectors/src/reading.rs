@@ -8,12 +8,13 @@ use std::str::FromStr as _;
 
 use jiff::{SignedDuration, Timestamp};
 use kontor_domain::{
-    Currency, Money, MoneyError, OrderError, OrderKey, OrderLife, PaymentChoice, PaymentTerms, ShopOrderId,
-    TaxPart, TaxRate,
+    Currency, Money, MoneyError, OrderError, OrderKey, OrderLife, PaymentChoice, PaymentTerms, ShopId,
+    ShopOrderId, TaxPart, TaxRate,
 };
 use kontor_flow::ports::ReadError;
 use kontor_flow::remedy::BoxError;
-use kontor_flow::{Envelope, Event, EventRecord, Happened};
+use kontor_flow::storefront::{FETCHED, Sighting};
+use kontor_flow::{Envelope, Event, EventRecord, Happened, Payload};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -269,6 +270,32 @@ pub(crate) fn snapshot(
     as_of: Timestamp,
     events: Vec<Event>,
 ) -> Happened {
-    let events = events.into_iter().map(|event| EventRecord { as_of, event }).collect();
+    let events = events.into_iter().map(|event| EventRecord::told(as_of, event)).collect();
     Happened { order: OrderKey::new(shop.id.clone(), order), events }
+}
+
+/// The same, from a body that came in `envelope`: what we fetched ourselves says when.
+pub(crate) fn seen(mut happened: Happened, envelope: &Envelope) -> Happened {
+    if envelope.topic == FETCHED {
+        happened.events.iter_mut().for_each(|record| record.seen = Some(envelope.received_at));
+    }
+    happened
+}
+
+/// An order we fetched at `asked_at`, wrapped up to be read like a delivery.
+pub(crate) fn sighting(
+    shop: &ShopId,
+    order: ShopOrderId,
+    as_of: Timestamp,
+    body: &[u8],
+    asked_at: Timestamp,
+) -> Sighting {
+    let envelope = Envelope {
+        shop: shop.clone(),
+        topic: FETCHED.to_owned(),
+        received_at: asked_at,
+        headers: BTreeMap::new(),
+        body: Payload::pack(body),
+    };
+    Sighting { order, as_of, envelope }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kontor_domain::ShopId;
-use kontor_flow::ports::{Connector, Connectors, Intake, Mailer, ReadError};
+use kontor_flow::ports::{Connector, Connectors, Intake, Mailer, ReadError, Storefront};
 use kontor_flow::{Command, Envelope, Happened, Hint, Queue, System};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -18,9 +18,11 @@ use crate::proof::{Delivery, Proof, ProofError, Proven};
 use crate::reach::Guard;
 use crate::secrets::{MissingSecret, SecretBook};
 use crate::shopify::Shopify;
+use crate::shopware::Shopware;
+use crate::smartstore::Smartstore;
 use crate::weclapp::Weclapp;
 use crate::woocommerce::WooCommerce;
-use crate::{shopify, woocommerce};
+use crate::{shopify, shopware, smartstore, woocommerce};
 
 /// Why the connectors could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,8 @@ impl Gate {
             let proof = match shop.kind {
                 ShopKind::Woocommerce => woocommerce::proof(shop, secrets),
                 ShopKind::Shopify => shopify::proof(shop, secrets),
+                ShopKind::Shopware => shopware::proof(shop, secrets),
+                ShopKind::Smartstore => smartstore::proof(shop, secrets),
             }?;
             Ok((shop.id.clone(), proof))
         };
@@ -101,13 +105,15 @@ fn decoy(kind: ShopKind, proofs: &BTreeMap<ShopId, Proof>) -> Option<Proof> {
     let signed = match kind {
         ShopKind::Woocommerce => woocommerce::signed,
         ShopKind::Shopify => shopify::signed,
+        ShopKind::Shopware => shopware::signed,
+        ShopKind::Smartstore => smartstore::signed,
     };
     Some(signed(ShopId::parse("decoy").ok()?, vec![secret]))
 }
 
 /// All connectors of a configuration.
 pub struct Registry {
-    shops: BTreeMap<ShopId, Arc<dyn Connector>>,
+    shops: BTreeMap<ShopId, Arc<dyn Storefront>>,
     erp: Option<Arc<dyn Connector>>,
     mail: Option<Arc<dyn Connector>>,
 }
@@ -125,14 +131,16 @@ impl Registry {
         options: ClientOptions,
     ) -> Result<Self, RegistryError> {
         let client = crate::http::client_to(options, Guard::of(config))?;
-        let mut shops: BTreeMap<ShopId, Arc<dyn Connector>> = BTreeMap::new();
+        let mut shops: BTreeMap<ShopId, Arc<dyn Storefront>> = BTreeMap::new();
         let works = |queue| scope == Scope::Everything || scope == Scope::Work(queue);
         for shop in config.shops.iter().filter(|shop| works(Queue::Shops) && shop.api.is_some()) {
-            let connector: Arc<dyn Connector> = match shop.kind {
+            let storefront: Arc<dyn Storefront> = match shop.kind {
                 ShopKind::Woocommerce => Arc::new(WooCommerce::new(shop, secrets, client.clone())?),
                 ShopKind::Shopify => Arc::new(Shopify::new(shop, secrets, client.clone())?),
+                ShopKind::Shopware => Arc::new(Shopware::new(shop, secrets, client.clone())?),
+                ShopKind::Smartstore => Arc::new(Smartstore::new(shop, secrets, client.clone())?),
             };
-            shops.insert(shop.id.clone(), connector);
+            shops.insert(shop.id.clone(), storefront);
         }
         let erp: Option<Arc<dyn Connector>> = if works(Queue::Erp) {
             Some(Arc::new(Weclapp::new(&config.erp, secrets, client)?))
@@ -153,7 +161,7 @@ impl Connectors for Registry {
     fn for_command(&self, command: &Command) -> Option<Arc<dyn Connector>> {
         match command.action.queue() {
             Queue::Erp => self.erp.clone(),
-            Queue::Shops => self.shops.get(&command.order.shop).cloned(),
+            Queue::Shops => self.shops.get(&command.order.shop).map(|shop| Arc::clone(shop) as _),
             Queue::Mail => self.mail.clone(),
             Queue::Events => None,
         }
@@ -162,8 +170,14 @@ impl Connectors for Registry {
     fn for_hint(&self, hint: &Hint) -> Option<Arc<dyn Connector>> {
         match hint.system {
             System::Weclapp => self.erp.clone(),
-            System::Woocommerce | System::Shopify | System::Mail => None,
+            System::Woocommerce | System::Shopify | System::Shopware | System::Smartstore | System::Mail => {
+                None
+            }
         }
+    }
+
+    fn for_shop(&self, shop: &ShopId) -> Option<Arc<dyn Storefront>> {
+        self.shops.get(shop).cloned()
     }
 }
 
@@ -188,6 +202,8 @@ fn read(config: &Config, envelope: &Envelope) -> Result<Vec<Happened>, ReadError
     match shop.kind {
         ShopKind::Woocommerce => woocommerce::read(shop, envelope),
         ShopKind::Shopify => shopify::read(shop, envelope),
+        ShopKind::Shopware => shopware::read(shop, envelope),
+        ShopKind::Smartstore => smartstore::read(shop, envelope),
     }
 }
 

@@ -199,7 +199,7 @@ impl Work {
     }
 
     pub(crate) fn knowing(mut self, event: Event) -> Self {
-        apply(&mut self.order.facts, EventRecord { as_of: time(NOW), event });
+        apply(&mut self.order.facts, EventRecord::told(time(NOW), event));
         self
     }
 
@@ -215,6 +215,7 @@ pub(crate) fn shipment(id: &str, tracking: &[&str]) -> Event {
         carrier: Some("DHL".to_owned()),
         tracking: tracking.iter().map(|number| TrackingNumber::parse(number).unwrap()).collect(),
         tracking_url: tracking.first().map(|number| format!("https://track.example/{number}")),
+        lines: Vec::new(),
         shipped_at: time(NOW),
     })
 }

@@ -1,6 +1,7 @@
 //! Shopify: proves and reads its webhooks, and tells it of payments, shipments and cancellations (Admin GraphQL).
 
 mod api;
+mod front;
 mod graphql;
 mod order;
 mod read;
@@ -24,7 +25,7 @@ pub use self::read::read;
 use self::wire::FinancialStatus;
 use crate::config::ShopConfig;
 use crate::http::Calls;
-use crate::proof::Proof;
+use crate::proof::{Encoding, Proof, Topic};
 use crate::secrets::{MissingSecret, SecretBook};
 
 const MARK_PAID: &str = "mutation KontorPaid($input: OrderMarkAsPaidInput!) { \
@@ -56,7 +57,8 @@ pub(crate) fn signed(shop: ShopId, secrets: Vec<SecretString>) -> Proof {
     Proof {
         shop,
         signature_header: "x-shopify-hmac-sha256",
-        topic_header: "x-shopify-topic",
+        encoding: Encoding::Base64,
+        topic: Topic::Header("x-shopify-topic"),
         kept_headers: &["x-shopify-triggered-at", "x-shopify-shop-domain"],
         ping_prefix: None,
         secrets,

@@ -1,5 +1,6 @@
 //! WooCommerce: proves and reads its webhooks, and tells it of payments, shipments and cancellations (REST v3).
 
+mod front;
 mod order;
 mod read;
 #[cfg(test)]
@@ -20,7 +21,7 @@ pub use self::read::read;
 use self::wire::{ErrorBody, NewMeta, NewNote, Note, OrderUpdate, Parcel, Standing, Status};
 use crate::config::ShopConfig;
 use crate::http::{Answer, Calls};
-use crate::proof::Proof;
+use crate::proof::{Encoding, Proof, Topic};
 use crate::reading;
 use crate::secrets::{MissingSecret, SecretBook};
 
@@ -48,7 +49,8 @@ pub(crate) fn signed(shop: ShopId, secrets: Vec<SecretString>) -> Proof {
     Proof {
         shop,
         signature_header: "x-wc-webhook-signature",
-        topic_header: "x-wc-webhook-topic",
+        encoding: Encoding::Base64,
+        topic: Topic::Header("x-wc-webhook-topic"),
         kept_headers: &[],
         ping_prefix: Some(b"webhook_id="),
         secrets,

@@ -22,6 +22,6 @@ pub use order::{
     Customer, OrderDraft, OrderError, OrderLife, PaymentChoice, PaymentTerms, PlacedOrder, TaxMode,
 };
 pub use parts::{Charge, ChargeKind, Discount, GiftCard, Line, LineKind, Quantity};
-pub use payment::{Payment, PaymentSource, Refund};
-pub use shipment::Shipment;
+pub use payment::{Payment, PaymentSource, Refund, RefundLine};
+pub use shipment::{PackedLine, Shipment};
 pub use tax::{TaxPart, TaxRate};

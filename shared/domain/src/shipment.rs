@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{DocumentNumber, ShipmentId, TrackingNumber};
+use crate::{DocumentNumber, LineId, Quantity, ShipmentId, Sku, TrackingNumber};
 
 /// A shipment that has left the warehouse.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,4 +24,20 @@ pub struct Shipment {
     pub tracking_url: Option<String>,
     /// When it left, by the shipping system's clock.
     pub shipped_at: Timestamp,
+    /// What is in it; everything that was ordered and not shipped before, where nothing is listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<PackedLine>,
+}
+
+/// An article in a shipment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackedLine {
+    /// The line of the order, where the shipping system keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<LineId>,
+    /// The article.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+    /// How many of it.
+    pub quantity: Quantity,
 }

@@ -10,7 +10,7 @@ use crate::{Event, EventRecord, Facts};
 
 /// Takes `record` into `facts`. Answers whether anything changed: if not, nothing needs to be stored.
 pub fn apply(facts: &mut Facts, record: EventRecord) -> bool {
-    let as_of = record.as_of;
+    let when = (record.as_of, record.seen);
     let event = match facts.erased {
         // Whatever the shop sends once more: what was erased does not come back.
         Some(_) => record.event.without_person(),
@@ -18,32 +18,35 @@ pub fn apply(facts: &mut Facts, record: EventRecord) -> bool {
     };
     let Some(event) = event else { return false };
     match event {
-        Event::Placed(order) => hear(&mut facts.placed, as_of, *order),
-        Event::Life(life) => hear(&mut facts.life, as_of, life),
-        Event::Paid(payment) => hear_of(&mut facts.payments, payment.id.clone(), as_of, payment),
-        Event::Refunded(refund) => hear_of(&mut facts.refunds, refund.id.clone(), as_of, refund),
-        Event::Shipped(shipment) => hear_of(&mut facts.shipments, shipment.id.clone(), as_of, shipment),
+        Event::Placed(order) => hear(&mut facts.placed, when, *order),
+        Event::Life(life) => hear(&mut facts.life, when, life),
+        Event::Paid(payment) => hear_of(&mut facts.payments, payment.id.clone(), when, payment),
+        Event::Refunded(refund) => hear_of(&mut facts.refunds, refund.id.clone(), when, refund),
+        Event::Shipped(shipment) => hear_of(&mut facts.shipments, shipment.id.clone(), when, shipment),
         Event::Finished { step, finish } => facts.finished.entry(step).or_default().insert(finish),
-        Event::Failed { step, note } => hear_of(&mut facts.failed, step, as_of, note),
-        Event::Decided { step, decision } => hear_of(&mut facts.decided, step, as_of, decision),
+        Event::Failed { step, note } => hear_of(&mut facts.failed, step, when, note),
+        Event::Decided { step, decision } => hear_of(&mut facts.decided, step, when, decision),
     }
 }
 
-fn hear<T: Ord>(slot: &mut Option<Told<T>>, as_of: Timestamp, value: T) -> bool {
+/// True as of, and seen at.
+type When = (Timestamp, Option<Timestamp>);
+
+fn hear<T: Ord>(slot: &mut Option<Told<T>>, (as_of, seen): When, value: T) -> bool {
     match slot {
-        Some(told) => told.hear(as_of, value),
+        Some(told) => told.hear(as_of, seen, value),
         None => {
-            *slot = Some(Told::new(as_of, value));
+            *slot = Some(Told::seen_at(as_of, seen, value));
             true
         }
     }
 }
 
-fn hear_of<K: Ord, T: Ord>(known: &mut BTreeMap<K, Told<T>>, key: K, as_of: Timestamp, value: T) -> bool {
+fn hear_of<K: Ord, T: Ord>(known: &mut BTreeMap<K, Told<T>>, key: K, (as_of, seen): When, value: T) -> bool {
     match known.entry(key) {
-        Entry::Occupied(mut told) => told.get_mut().hear(as_of, value),
+        Entry::Occupied(mut told) => told.get_mut().hear(as_of, seen, value),
         Entry::Vacant(slot) => {
-            slot.insert(Told::new(as_of, value));
+            slot.insert(Told::seen_at(as_of, seen, value));
             true
         }
     }

@@ -67,8 +67,20 @@ impl Event {
 pub struct EventRecord {
     /// True as of; the shop's revision time for snapshots.
     pub as_of: Timestamp,
+    /// When we fetched the record ourselves; none for what was told to us. Of two words on the same revision the one that
+    /// was seen later counts: shops change things without a new revision, and tell revisions in whole seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
     /// What became known.
     pub event: Event,
+}
+
+impl EventRecord {
+    /// `event` was told to us as true as of `as_of`.
+    #[must_use]
+    pub fn told(as_of: Timestamp, event: Event) -> Self {
+        Self { as_of, seen: None, event }
+    }
 }
 
 /// Events of one order.

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod ports;
 pub mod privacy;
 pub mod remedy;
+pub mod storefront;
 pub mod told;
 
 pub use action::{Action, Address, Queue};
@@ -27,6 +28,6 @@ pub use event::{Decision, Event, EventRecord, FailureNote, Finish, Happened, Ste
 pub use facts::Facts;
 pub use failure::{Failure, FailureClass, FailureId, FailureState};
 pub use language::{Flow, Step};
-pub use message::{Envelope, Hint, Message, Payload};
+pub use message::{Envelope, Hint, Inquiry, Message, Payload, Poll};
 pub use order::{Course, Order, OrderStatus, StepState, TimelineEntry};
 pub use remedy::{CallError, Problem, Remedy, System};

@@ -62,6 +62,8 @@ pub enum Message {
     Command(Command),
     /// Word that something changed outside; it is looked up, never believed.
     Hint(Hint),
+    /// A shop is to be asked for its orders.
+    Poll(Poll),
 }
 
 #[derive(Serialize)]
@@ -215,6 +217,27 @@ impl Payload {
             }
         }
     }
+}
+
+/// A shop is to be asked for its orders. What it says is told to the events queue like any delivery.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Poll {
+    /// Which shop.
+    pub shop: ShopId,
+    /// What it is asked.
+    pub what: Inquiry,
+}
+
+/// What a shop is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inquiry {
+    /// Which orders changed since it was asked last.
+    Changed,
+    /// How the orders stand that are open here: what a shop changes without saying so.
+    Open,
+    /// Whether our webhooks are switched on.
+    Hooks,
 }
 
 /// Word that a record changed outside. Unsigned or thin: the record is fetched before anything is believed.

@@ -15,6 +15,7 @@ pub use crate::mail::{Mail, Mailer};
 use crate::order::OrderSummary;
 pub use crate::outbox::{Closing, Ended, Letter, OrderOutbox, ResultOutbox, ThenSend};
 use crate::remedy::BoxError;
+pub use crate::storefront::Storefront;
 use crate::{
     Address, CallError, Command, CommandId, Envelope, Failure, FailureClass, FailureId, FailureState, Finish,
     Flow, FlowRef, Happened, Hint, Order, OrderStatus, TimelineEntry,
@@ -376,4 +377,6 @@ pub trait Connectors: Send + Sync {
     fn for_command(&self, command: &Command) -> Option<Arc<dyn Connector>>;
     /// The connector that looks up `hint`.
     fn for_hint(&self, hint: &Hint) -> Option<Arc<dyn Connector>>;
+    /// The shop of that id; `None` if the configuration has none, or no access to its API.
+    fn for_shop(&self, shop: &ShopId) -> Option<Arc<dyn Storefront>>;
 }

@@ -256,7 +256,7 @@ mod tests {
         let mut facts = facts();
         facts.erase(time(BEGINNING));
         let erased = facts.clone();
-        let placed = |at| EventRecord { as_of: time(at), event: Event::Placed(Box::new(personal())) };
+        let placed = |at| EventRecord::told(time(at), Event::Placed(Box::new(personal())));
         assert!(!apply(&mut facts, placed("2025-12-31T00:00:00Z")), "an older word says nothing");
         assert!(!apply(&mut facts, placed(BEGINNING)), "the same word says nothing");
         assert_eq!(facts, erased);

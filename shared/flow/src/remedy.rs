@@ -18,6 +18,10 @@ pub enum System {
     Woocommerce,
     /// A Shopify shop.
     Shopify,
+    /// A Shopware 6 shop.
+    Shopware,
+    /// A Smartstore shop.
+    Smartstore,
     /// The mail service.
     Mail,
 }
@@ -28,6 +32,8 @@ impl fmt::Display for System {
             Self::Weclapp => "weclapp",
             Self::Woocommerce => "WooCommerce",
             Self::Shopify => "Shopify",
+            Self::Shopware => "Shopware",
+            Self::Smartstore => "Smartstore",
             Self::Mail => "the mail service",
         })
     }

@@ -92,7 +92,7 @@ async fn take(
             };
         }
     };
-    enqueue(sender, Queue::Events, &Message::Delivery(verified.into_envelope())).await
+    enqueue(sender, gate.kind.deliveries_to(), &Message::Delivery(verified.into_envelope())).await
 }
 
 /// What a stranger wrote where a shop's id belongs, as far as it could be one.

@@ -212,7 +212,7 @@ pub fn entry(order: &Order) -> TimelineEntry {
 /// `event`, true as of `as_of`.
 #[must_use]
 pub fn record(as_of: Timestamp, event: Event) -> EventRecord {
-    EventRecord { as_of, event }
+    EventRecord::told(as_of, event)
 }
 
 /// `order` happened: `events`.
@@ -259,6 +259,7 @@ pub fn shipped_event(id: &str, tracking: &str, as_of: Timestamp) -> EventRecord 
             carrier: Some("DHL".to_owned()),
             tracking: vec![TrackingNumber::parse(tracking).unwrap()],
             tracking_url: None,
+            lines: Vec::new(),
             shipped_at: as_of,
         }),
     )

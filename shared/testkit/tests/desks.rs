@@ -153,6 +153,10 @@ impl Connectors for Away {
     fn for_hint(&self, _: &Hint) -> Option<Arc<dyn Connector>> {
         None
     }
+
+    fn for_shop(&self, _: &kontor_domain::ShopId) -> Option<Arc<dyn kontor_flow::ports::Storefront>> {
+        None
+    }
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn in_work(key: &str) -> Order {
     for (step, result) in done {
         let finish = Finish { result, calls: 1 };
         let event = Event::Finished { step: order::step(step), finish };
-        apply(&mut order.facts, EventRecord { as_of: now(), event });
+        apply(&mut order.facts, EventRecord::told(now(), event));
     }
     apply(&mut order.facts, order::shipped_event("9001", "00340434161094000001", now()));
     order

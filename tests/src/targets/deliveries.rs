@@ -165,7 +165,7 @@ pub fn message(text: &[u8]) {
             }
         }
         Message::Happened(news) => follow(news),
-        Message::Command(_) | Message::Hint(_) => {}
+        Message::Command(_) | Message::Hint(_) | Message::Poll(_) => {}
     }
 }
 

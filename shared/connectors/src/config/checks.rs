@@ -50,11 +50,20 @@ fn of_shop(shop: &ShopConfig, say: &mut dyn FnMut(&str, &str)) {
     if shop.payments.is_empty() {
         say("payments", "no payment method is mapped, so every order would be held");
     }
-    if shop.kind == ShopKind::Woocommerce && shop.api.as_ref().is_some_and(|api| api.secret.is_none()) {
-        say("api.secret", "WooCommerce needs the consumer secret beside the consumer key");
+    let lacks = match shop.kind {
+        ShopKind::Woocommerce => Some("WooCommerce needs the consumer secret beside the consumer key"),
+        ShopKind::Shopware => Some("Shopware needs the secret access key of the integration beside its id"),
+        ShopKind::Smartstore => Some("Smartstore needs the secret key of the API user beside the public one"),
+        ShopKind::Shopify => None,
+    };
+    if let Some(lacks) = lacks.filter(|_| shop.api.as_ref().is_some_and(|api| api.secret.is_none())) {
+        say("api.secret", lacks);
     }
-    // WordPress may live in a folder of its site.
-    let folder = shop.kind == ShopKind::Woocommerce;
+    // These may live in a folder of their site.
+    let folder = match shop.kind {
+        ShopKind::Woocommerce | ShopKind::Shopware | ShopKind::Smartstore => true,
+        ShopKind::Shopify => false,
+    };
     if let Some(why) = bad_url(&shop.url, folder, shop.allow_private_address) {
         say("url", why);
     }

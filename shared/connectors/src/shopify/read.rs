@@ -252,11 +252,8 @@ fn refund_of(
     }
     let Some(amount) = sum.filter(|sum| !sum.is_zero()) else { return Ok(None) };
     let refunded_at = refund.processed_at.as_deref().unwrap_or(&refund.created_at);
-    Ok(Some(Refund {
-        id: at(format_args!("{place}id"), RefundId::parse(&refund.id.to_string()))?,
-        amount,
-        refunded_at: instant(&format!("{place}processed_at"), refunded_at)?,
-    }))
+    let id = at(format_args!("{place}id"), RefundId::parse(&refund.id.to_string()))?;
+    Ok(Some(Refund::of(id, amount, instant(&format!("{place}processed_at"), refunded_at)?)))
 }
 
 /// A time with its offset, `2026-03-24T12:37:26-04:00`.

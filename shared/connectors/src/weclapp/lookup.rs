@@ -182,12 +182,13 @@ fn told_shipment(
         tracking: numbers.filter_map(|number| TrackingNumber::parse(number).ok()).collect(),
         tracking_url: shipment.parcels.iter().find_map(|parcel| parcel.tracking_url.clone()),
         shipped_at: shipped_at.unwrap_or(as_of),
+        lines: Vec::new(),
     };
     Ok((as_of, told))
 }
 
 fn happened(order: OrderKey, as_of: Timestamp, event: Event) -> Happened {
-    Happened { order, events: vec![EventRecord { as_of, event }] }
+    Happened { order, events: vec![EventRecord::told(as_of, event)] }
 }
 
 fn moment(call: &'static str, millis: Option<wire::Millis>) -> Result<Timestamp, CallError> {

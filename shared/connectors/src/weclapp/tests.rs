@@ -178,7 +178,7 @@ fn step_name(action: Action) -> &'static str {
 }
 
 fn know(order: &mut Order, event: Event) {
-    kontor_flow::apply::apply(&mut order.facts, EventRecord { as_of: time(order::BEGINNING), event });
+    kontor_flow::apply::apply(&mut order.facts, EventRecord::told(time(order::BEGINNING), event));
 }
 
 /// An order of which nothing is known but what the shop told.

@@ -14,7 +14,7 @@ use kontor_flow::{Envelope, Event, Happened};
 use super::order::placed;
 use super::wire::{Gone, Order, Outline, RefundLine, Status};
 use crate::config::ShopConfig;
-use crate::reading::{Unreadable, at, body, deleted, failed, filled, money, snapshot};
+use crate::reading::{Unreadable, at, body, deleted, failed, filled, money, seen, snapshot};
 
 /// The id of the one payment an order of WooCommerce knows. The provider's transaction may be told later than the
 /// payment, so it is no key: the same money would be counted twice.
@@ -39,7 +39,7 @@ pub fn read(shop: &ShopConfig, envelope: &Envelope) -> Result<Vec<Happened>, Rea
         return Ok(vec![deleted(shop, order, envelope.received_at)]);
     }
     let happened = told(shop, &bytes).map_err(|error| failed(error.into()))?;
-    Ok(happened.into_iter().collect())
+    Ok(happened.into_iter().map(|happened| seen(happened, envelope)).collect())
 }
 
 /// The events an order tells; none for a draft. Its end is heard whatever else of it can't be read or does not add up.
@@ -147,7 +147,7 @@ fn refund(
 ) -> Result<Refund, Unreadable> {
     let amount = money(format_args!("{place}.total"), &line.total, currency)?.abs();
     let id = at(format_args!("{place}.id"), RefundId::parse(&line.id.to_string()))?;
-    Ok(Refund { id, amount, refunded_at: as_of })
+    Ok(Refund::of(id, amount, as_of))
 }
 
 /// A time of WooCommerce: UTC, written without saying so.

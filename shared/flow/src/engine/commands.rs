@@ -66,7 +66,7 @@ impl CommandDesk {
                 Ok(()) => Verdict::Done,
                 Err(error) => error.verdict(slip.receives, None),
             },
-            Message::Delivery(_) | Message::Happened(_) => {
+            Message::Delivery(_) | Message::Poll(_) | Message::Happened(_) => {
                 DeskError::Misdirected.verdict(slip.receives, None)
             }
         }
@@ -301,7 +301,7 @@ fn finished(command: &Command, finish: Finish, now: Timestamp) -> Happened {
 }
 
 fn happened(command: &Command, event: Event, now: Timestamp) -> Happened {
-    Happened { order: command.order.clone(), events: vec![EventRecord { as_of: now, event }] }
+    Happened { order: command.order.clone(), events: vec![EventRecord::told(now, event)] }
 }
 
 fn letter(happened: Happened) -> Result<Letter, DeskError> {

@@ -77,7 +77,9 @@ impl EventDesk {
                 (news, Cause::Delivery { digest, topic: envelope.topic.clone() })
             }
             Message::Happened(happened) => (vec![happened.clone()], Cause::Report),
-            Message::Command(_) | Message::Hint(_) => return Err(unplaced(DeskError::Misdirected)),
+            Message::Command(_) | Message::Hint(_) | Message::Poll(_) => {
+                return Err(unplaced(DeskError::Misdirected));
+            }
         };
         for Happened { order, events } in news {
             let cause = decided_by(&events).unwrap_or_else(|| cause.clone());

@@ -302,7 +302,7 @@ fn concerns(message: &str, person: &Person, keys: &BTreeSet<OrderKey>) -> bool {
         }
         Ok(Message::Happened(happened)) => keys.contains(&happened.order),
         Ok(Message::Command(command)) => keys.contains(&command.order),
-        Ok(Message::Hint(_)) => false,
+        Ok(Message::Hint(_) | Message::Poll(_)) => false,
         Err(_) => person.is_in(message),
     }
 }

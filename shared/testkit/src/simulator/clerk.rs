@@ -146,9 +146,10 @@ impl State {
             carrier: Some("DHL".to_owned()),
             tracking: vec![TrackingNumber::parse(&format!("T{id}")).unwrap()],
             tracking_url: None,
+            lines: Vec::new(),
             shipped_at: as_of,
         };
-        let events = vec![EventRecord { as_of, event: Event::Shipped(told) }];
+        let events = vec![EventRecord::told(as_of, Event::Shipped(told))];
         vec![Happened { order: order.key.clone(), events }]
     }
 
@@ -164,7 +165,7 @@ impl State {
             received_at: as_of,
             reference: None,
         };
-        let events = vec![EventRecord { as_of, event: Event::Paid(payment) }];
+        let events = vec![EventRecord::told(as_of, Event::Paid(payment))];
         vec![Happened { order: order.key.clone(), events }]
     }
 

@@ -89,6 +89,10 @@ impl Connectors for World {
     fn for_hint(&self, hint: &Hint) -> Option<Arc<dyn Connector>> {
         (hint.system == System::Weclapp).then(|| Arc::new(Clerk(self.clone())) as Arc<dyn Connector>)
     }
+
+    fn for_shop(&self, _: &ShopId) -> Option<Arc<dyn kontor_flow::ports::Storefront>> {
+        None
+    }
 }
 
 #[async_trait]

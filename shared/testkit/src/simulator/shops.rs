@@ -47,7 +47,7 @@ impl ShopOrder {
         let mut events = vec![Event::Placed(Box::new(self.placed.clone())), Event::Life(self.life)];
         events.extend(self.payment.clone().map(Event::Paid));
         events.extend(self.refunds.iter().cloned().map(Event::Refunded));
-        let events = events.into_iter().map(|event| EventRecord { as_of, event }).collect();
+        let events = events.into_iter().map(|event| EventRecord::told(as_of, event)).collect();
         Happened { order: key.clone(), events }
     }
 }

@@ -86,7 +86,7 @@ impl State {
         let step = StepName::parse("approval").unwrap();
         let decision = Decision { approved, by: "Erika".to_owned() };
         let event = Event::Decided { step, decision };
-        let happened = Happened { order, events: vec![EventRecord { as_of: self.time(), event }] };
+        let happened = Happened { order, events: vec![EventRecord::told(self.time(), event)] };
         self.begin_telling(Message::Happened(happened.clone()), vec![happened], Legible::Yes);
     }
 
@@ -283,7 +283,7 @@ impl State {
             let id = RefundId::parse(&format!("r-{}", key.order)).unwrap();
             self.later(key, HOUR, 5 * DAY, move |order, at| {
                 if order.payment.is_some() {
-                    order.refunds.push(Refund { id, amount: euro("5.00"), refunded_at: at });
+                    order.refunds.push(Refund::of(id, euro("5.00"), at));
                 }
             });
         }

@@ -278,6 +278,7 @@ fn gist(body: &str) -> String {
             format!("{} {}", happened.order, words.join(", "))
         }
         Ok(Message::Delivery(delivery)) => format!("delivery {} of {}", delivery.topic, delivery.shop),
+        Ok(Message::Poll(poll)) => format!("poll {}", poll.shop),
         Ok(Message::Hint(hint)) => format!("hint {} {}", hint.entity, hint.id),
         Err(_) => "no message".to_owned(),
     }

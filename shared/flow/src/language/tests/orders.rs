@@ -106,7 +106,7 @@ pub(super) fn order_with(flow: &Flow, change: impl FnOnce(&mut OrderDraft)) -> O
 }
 
 pub(super) fn record(as_of: Timestamp, event: Event) -> EventRecord {
-    EventRecord { as_of, event }
+    EventRecord::told(as_of, event)
 }
 
 pub(super) fn payment(id: &str, source: PaymentSource, amount: &str, at: Timestamp) -> Event {
@@ -126,6 +126,7 @@ pub(super) fn shipment(id: &str, at: Timestamp) -> Event {
         carrier: Some("DHL".into()),
         tracking: Vec::new(),
         tracking_url: None,
+        lines: Vec::new(),
         shipped_at: at,
     })
 }
