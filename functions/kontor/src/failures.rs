@@ -109,7 +109,7 @@ fn show(failure: &Failure) -> String {
 fn raw_body(failure: &Failure) -> Result<String, BoxError> {
     match Message::decode(&failure.message)? {
         Message::Delivery(envelope) => Ok(String::from_utf8(envelope.body.bytes()?)?),
-        Message::Happened(_) | Message::Command(_) | Message::Hint(_) => {
+        Message::Happened(_) | Message::Command(_) | Message::Hint(_) | Message::Poll(_) => {
             Err(format!("failure {} is no delivery of a shop, so it has no body", failure.id).into())
         }
     }
