@@ -254,6 +254,12 @@ fn rights(function: &Function, name: &str) -> BTreeSet<Right> {
             grant(get, &table, &["CONFIG", "ORDER#*"]);
             grant(update, &table, &["CALL#*"]);
         }
+        TableRight::Asking => {
+            grant(get, &table, &["CONFIG", "ORDER#*"]);
+            grant(update, &table, &["CALL#*"]);
+            grant(update, &table, &["CURSOR#orders/*", "CURSOR#open/*"]);
+            grant(&["dynamodb:Query"], &attribute("Data", "Outputs.StatusIndexArn"), &[]);
+        }
         TableRight::Failures => grant(&["dynamodb:GetItem", "dynamodb:PutItem"], &table, &["FAILURE#*"]),
         TableRight::Due => {
             grant(get, &table, &["CONFIG", "FLOW#*", "ORDER#*"]);
@@ -276,8 +282,10 @@ fn rights(function: &Function, name: &str) -> BTreeSet<Right> {
             Queue::ALL.iter().for_each(|queue| grant(&own, &queue_arn(*queue, true), &[]))
         }
         // An order found to stand still is told as a failure of the events queue.
-        Trigger::Schedule => grant(&["sqs:SendMessage"], &queue_arn(Queue::Events, true), &[]),
-        Trigger::Http(_) => {}
+        Trigger::Schedule if function.table == TableRight::Due => {
+            grant(&["sqs:SendMessage"], &queue_arn(Queue::Events, true), &[]);
+        }
+        Trigger::Schedule | Trigger::Http(_) => {}
     }
     if function.secrets {
         grant(&["secretsmanager:GetSecretValue"], &arn("secret:${SecretPrefix}*", "secretsmanager"), &[]);
@@ -340,8 +348,10 @@ fn check_stacks(wrong: &mut Wrong, templates: &Templates) {
     let outputs = &templates.data["Outputs"];
     wrong.differs("table", &outputs["TableName"]["Value"], &json!({ "Ref": "Table" }));
     wrong.differs("table", &outputs["TableArn"]["Value"], &attribute("Table", "Arn"));
-    let due = format!("${{Table.Arn}}/index/{}", table::BY_DUE.name);
-    wrong.differs("index", &outputs["DueIndexArn"]["Value"], &json!({ "Fn::Sub": due }));
+    for (output, index) in [("DueIndexArn", table::BY_DUE), ("StatusIndexArn", table::BY_STATUS)] {
+        let arn = format!("${{Table.Arn}}/index/{}", index.name);
+        wrong.differs("index", &outputs[output]["Value"], &json!({ "Fn::Sub": arn }));
+    }
     let outputs = &templates.bundle["Outputs"];
     wrong.differs("URL", &outputs["ApiUrl"]["Value"], &attribute("Api", "ApiEndpoint"));
     wrong.differs("table", &outputs["TableName"]["Value"], &attribute("Data", "Outputs.TableName"));

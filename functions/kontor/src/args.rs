@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, value_parser};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use kontor_domain::{OrderKey, ShopId};
 use kontor_flow::{FailureClass, FailureState, OrderStatus, StepName};
 
@@ -48,6 +51,9 @@ pub(crate) enum Command {
         /// Messages worked on at the same time, per queue.
         #[arg(long, default_value_t = 32, value_parser = value_parser!(u16).range(1..=512))]
         width: u16,
+        /// Ask every shop for its orders after so many seconds, instead of as often as the configuration says.
+        #[arg(long, value_parser = value_parser!(u32).range(1..))]
+        ask_every: Option<u32>,
     },
     /// Run the main job once, on this machine alone: recorded orders through to the invoice.
     Demo {
@@ -66,6 +72,11 @@ pub(crate) enum Command {
         data: DataArgs,
         #[command(subcommand)]
         what: Orders,
+    },
+    /// Shops: connect them, test the connection, ask them for their orders.
+    Shops {
+        #[command(subcommand)]
+        what: Shops,
     },
     /// Flows: check and draw them.
     Flow {
@@ -190,6 +201,62 @@ pub(crate) enum Privacy {
     },
     /// What was done so far: when, by whom, to how many.
     Acts,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Shops {
+    /// The shops of the configuration, and how far each was asked for its orders.
+    List {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Try the connection to a shop: credentials, rights, clock, webhooks.
+    Test {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The shop; all of them if none is given.
+        shop: Option<ShopId>,
+    },
+    /// Register our webhooks in a shop, and switch on again those it has switched off.
+    Connect {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The shop.
+        shop: ShopId,
+    },
+    /// Ask a shop for its orders now, or for all that changed since a day.
+    Sync {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// The shop.
+        shop: ShopId,
+        /// Everything that changed since then, as in 2026-01-31 or 2026-01-31T08:00:00Z. Orders that are known are not done
+        /// twice.
+        #[arg(long, value_parser = since)]
+        since: Option<Timestamp>,
+        /// Do not wait until it is done.
+        #[arg(long)]
+        no_wait: bool,
+    },
+}
+
+/// A day, which begins at midnight UTC, or an instant.
+fn since(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+    let instant = text.parse::<Timestamp>().ok().or_else(day);
+    instant.ok_or_else(|| "write a day like 2026-01-31 or an instant like 2026-01-31T08:00:00Z".to_owned())
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreArgs {
+    /// The folder of `kontor up`.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// The table of a deployed bundle instead (an output of its stack).
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) table: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

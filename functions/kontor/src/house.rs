@@ -11,13 +11,13 @@ use kontor_connectors::http::ClientOptions;
 use kontor_connectors::registry::Reader;
 use kontor_connectors::{Config, Gate, HintGate, Registry};
 use kontor_embedded::{Engine, Options};
-use kontor_flow::engine::{AlertDesk, ClosingDesk, CommandDesk, EventDesk, OverdueDesk};
+use kontor_flow::engine::{AlertDesk, ClosingDesk, CommandDesk, EventDesk, OverdueDesk, PollDesk};
 use kontor_flow::ports::{Configs as _, Mailer, StoredConfig};
 use kontor_flow::remedy::{BoxError, chain};
 use kontor_flow::{Address, Queue};
-use kontor_runtime::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, Worker};
+use kontor_runtime::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, POLLING, Worker};
 use kontor_runtime::book::{Book, Library, Vault};
-use kontor_runtime::clock;
+use kontor_runtime::{clock, polls};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -29,6 +29,9 @@ use crate::{http, office, privacy};
 
 /// How often due orders are looked for.
 const OVERDUE_EVERY: Duration = Duration::from_secs(20);
+
+/// How often is looked which shops are to be asked.
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// How often old leases and failures are thrown away.
 const PURGE_EVERY: u32 = 180;
@@ -45,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) vault: Arc<dyn Vault>,
     /// Commands carried out at the same time, per queue.
     pub(crate) width: usize,
+    /// How often every shop is asked for orders that changed; as the configuration has it where nothing is given.
+    pub(crate) ask_every: Option<Duration>,
 }
 
 /// The process, open but not yet working.
@@ -57,6 +62,7 @@ pub(crate) struct House {
     registry: Arc<Registry>,
     data: PathBuf,
     width: usize,
+    ask_every: Option<Duration>,
 }
 
 /// Everything a webhook needs.
@@ -90,7 +96,8 @@ impl House {
         let mailer = mailer(&book, &plan.data)?;
         let options = ClientOptions { idle_connections: plan.width, ..ClientOptions::default() };
         let registry = Registry::build(&book.config, &book.secrets, Scope::Everything, mailer, options)?;
-        Ok(Self { engine, book, library, registry: Arc::new(registry), data: plan.data, width: plan.width })
+        let (data, width, ask_every) = (plan.data, plan.width, plan.ask_every);
+        Ok(Self { engine, book, library, registry: Arc::new(registry), data, width, ask_every })
     }
 
     /// Works until `stop` turns true: takes webhooks on `listener`, works off the queues, does what becomes due.
@@ -104,6 +111,7 @@ impl House {
             tasks.spawn(pump.run(stop.clone()));
         }
         tasks.spawn(overdue(self.overdue_desk(), self.engine.clone(), stop.clone()));
+        tasks.spawn(ask(Arc::clone(&self.book), self.engine.clone(), self.ask_every, stop.clone()));
         let days = self.book.config.retention.as_ref().map(|retention| retention.orders_days);
         tasks.spawn(privacy::expire_daily(self.engine.clone(), days, stop.clone()));
         let control = office::listen(&self.data)?;
@@ -153,11 +161,26 @@ impl House {
             leases: Arc::new(self.engine.clone()),
             outbox: Arc::new(self.engine.clone()),
             closing: Some(Arc::new(self.closing_desk())),
+            polls: Some(Arc::new(self.poll_desk())),
             connectors: Arc::clone(&self.registry) as _,
             sender: Arc::new(self.engine.clone()),
             lease: LEASE,
             // One process, one clock.
             skew: Duration::ZERO,
+        }
+    }
+
+    fn poll_desk(&self) -> PollDesk {
+        PollDesk {
+            connectors: Arc::clone(&self.registry) as _,
+            cursors: Arc::new(self.engine.clone()),
+            reader: Arc::new(self.engine.clone()),
+            index: Arc::new(self.engine.clone()),
+            intake: Arc::new(Reader(Arc::clone(&self.book.config))),
+            sender: Arc::new(self.engine.clone()),
+            clock: clock::now,
+            limit: POLLING,
+            addresses: self.book.config.webhook_addresses(),
         }
     }
 
@@ -239,6 +262,24 @@ async fn overdue(desk: OverdueDesk, engine: Engine, mut stop: watch::Receiver<bo
             () = tokio::time::sleep(OVERDUE_EVERY) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
+    }
+}
+
+/// Has the shops asked for their orders: all of them at first, because nobody knows how long we were away.
+async fn ask(book: Arc<Book>, engine: Engine, every: Option<Duration>, mut stop: watch::Receiver<bool>) {
+    let mut due = polls::all_changed(&book.config);
+    loop {
+        if let Err(error) = polls::send(&engine, due).await {
+            tracing::error!(cause = %chain(error.as_ref()), "shops cannot be asked");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every.unwrap_or(A_MINUTE)) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        due = match every {
+            Some(_) => polls::all_changed(&book.config),
+            None => polls::due(&book.config, clock::now()),
+        };
     }
 }
 

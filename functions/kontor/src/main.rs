@@ -26,6 +26,7 @@ mod push;
 mod run;
 mod sandbox;
 mod shares;
+mod shops;
 mod stands;
 mod story;
 mod up;

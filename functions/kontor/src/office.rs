@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use jiff::Timestamp;
-use kontor_domain::OrderKey;
+use kontor_domain::{OrderKey, ShopId};
 use kontor_embedded::Engine;
-use kontor_flow::engine::{Dossier, Erasure, ReplayDesk};
+use kontor_flow::engine::{Dossier, Erasure, Progress, ReplayDesk};
 use kontor_flow::order::OrderSummary;
 use kontor_flow::ports::{
     Archive as _, Configs, FailureFilter, OrderFilter, OrderIndex, Outgoing, PrivacyAct, Sender as _,
@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use crate::fault::Wrong;
 use crate::house::open_engine;
 use crate::privacy::{privacy_desk, refused};
+use crate::shops;
 use crate::up::stopped;
 
 /// The socket in the data folder. Who may write to the folder may use it.
@@ -37,11 +38,15 @@ const SOCKET: &str = "control.sock";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Question {
     /// Orders in a list.
-    Orders { status: Option<OrderStatus>, shop: Option<kontor_domain::ShopId>, limit: usize },
+    Orders { status: Option<OrderStatus>, shop: Option<ShopId>, limit: usize },
     /// One order with its timeline.
     Order { key: OrderKey },
     /// A person's decision on a step that waits for approval.
     Decide { key: OrderKey, step: StepName, approved: bool, by: String },
+    /// How far shops were asked for their orders.
+    Progress { shops: Vec<ShopId> },
+    /// Ask a shop for its orders, from then on if given.
+    Sync { shop: ShopId, since: Option<Timestamp> },
     /// Failures in a list.
     Failures { state: Option<FailureState>, class: Option<FailureClass>, limit: usize },
     /// One failure.
@@ -67,6 +72,10 @@ pub(crate) enum Answer {
     Orders(Vec<OrderSummary>),
     /// One order with its timeline; none if there is none.
     Order(Option<Box<(Order, Vec<TimelineEntry>)>>),
+    /// How far each was asked, as its cursor has it; nothing if never.
+    Progress(Vec<Option<Progress>>),
+    /// It is being asked.
+    Asked,
     /// The decision is under way.
     Decided,
     /// Failures in a list.
@@ -105,6 +114,8 @@ pub(crate) async fn ask(data: &Path, question: Question) -> Result<Answer, BoxEr
         Answer::Error(why) => Err(why.into()),
         answer @ (Answer::Orders(_)
         | Answer::Order(_)
+        | Answer::Progress(_)
+        | Answer::Asked
         | Answer::Decided
         | Answer::Failures(_)
         | Answer::Failure(_)
@@ -169,6 +180,11 @@ async fn work(engine: &Engine, question: Question) -> Result<Answer, BoxError> {
         Question::Decide { key, step, approved, by } => {
             decide(engine, key, step, Decision { approved, by }).await?;
             Answer::Decided
+        }
+        Question::Progress { shops } => Answer::Progress(shops::progress(engine, &shops).await?),
+        Question::Sync { shop, since } => {
+            shops::sync(engine, engine, &shop, since).await?;
+            Answer::Asked
         }
         Question::Failures { state, class, limit } => Answer::Failures(
             kontor_flow::ports::Failures::list(engine, &FailureFilter { state, class, limit }).await?,

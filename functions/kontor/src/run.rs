@@ -1,6 +1,7 @@
 //! From the command line to the command.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use kontor_flow::remedy::BoxError;
 use kontor_runtime::signals;
@@ -8,7 +9,7 @@ use kontor_runtime::signals;
 use crate::args::{Args, Command};
 use crate::load::Load;
 use crate::out::Out;
-use crate::{bench, check, demo, failures, fault, flows, init, load, orders, privacy, push, sandbox, up};
+use crate::{bench, check, demo, failures, fault, flows, init, load, orders, privacy, push, sandbox, shops, up};
 
 /// An order passes through thousands of small allocations in many threads: half of their cost with this one.
 #[global_allocator]
@@ -30,10 +31,14 @@ async fn command(args: Args, out: Out) -> Result<ExitCode, BoxError> {
     match args.command {
         Command::Init { dir } => init::run(&dir, out),
         Command::Check { config } => check::run(&config, out).await,
-        Command::Up { config, data, listen, width } => up::run(&config, data, listen, width, out).await,
+        Command::Up { config, data, listen, width, ask_every } => {
+            let every = ask_every.map(|seconds| Duration::from_secs(seconds.into()));
+            up::run(&config, data, listen, (width, every), out).await
+        }
         Command::Demo { stay } => demo::run(stay, out).await,
         Command::Sandbox { system } => sandbox::run(system, out).await,
         Command::Orders { data, what } => orders::run(&data.data, what, out).await,
+        Command::Shops { what } => shops::run(what, out).await,
         Command::Flow { what } => flows::run(what, out).await,
         Command::Failures { data, what } => failures::run(&data.data, what, out).await,
         Command::Bench { orders, senders, width, rate, job } => {

@@ -87,10 +87,15 @@ pub(crate) struct Fair<W> {
 impl<W: Worker> Worker for Fair<W> {
     async fn work(&self, record: &Received, now: Timestamp) -> Verdict {
         // What can't be read is nobody's; the worker says what becomes of it.
-        let Ok(Message::Command(command)) = Message::decode(&record.body) else {
-            return self.worker.work(record, now).await;
+        let shop = match Message::decode(&record.body) {
+            Ok(Message::Command(command)) => command.order.shop,
+            Ok(Message::Poll(poll)) => poll.shop,
+            Ok(Message::Delivery(notice)) => notice.shop,
+            Ok(Message::Happened(_) | Message::Hint(_)) | Err(_) => {
+                return self.worker.work(record, now).await;
+            }
         };
-        match self.shares.take(&command.order.shop) {
+        match self.shares.take(&shop) {
             Some(_place) => self.worker.work(record, now).await,
             None => Verdict::Again { attempts: record.receives, after: Some(later(record.receives)) },
         }

@@ -115,6 +115,9 @@ pub(crate) fn check_books(checks: &mut Vec<Check>, told: &[(Order, Vec<TimelineE
             | StepResult::PaymentBooked { .. }
             | StepResult::Shipment { .. }
             | StepResult::Invoice { .. }
+            | StepResult::Updated { .. }
+            | StepResult::Credited { .. }
+            | StepResult::Settled { .. }
             | StepResult::Told
             | StepResult::Mailed { .. }
             | StepResult::Cancelled { .. }

@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kontor_flow::remedy::BoxError;
 use kontor_runtime::book::LocalVault;
@@ -21,7 +22,7 @@ pub(crate) async fn run(
     args: &ConfigArgs,
     data: PathBuf,
     listen: SocketAddr,
-    width: u16,
+    (width, ask_every): (u16, Option<Duration>),
     out: Out,
 ) -> Result<ExitCode, BoxError> {
     let (texts, config) = match check::read(args)?.check() {
@@ -42,6 +43,7 @@ pub(crate) async fn run(
         data,
         vault: Arc::new(LocalVault),
         width: usize::from(width),
+        ask_every,
     };
     let house = House::open(plan).await?;
     let listener = TcpListener::bind(listen).await.map_err(|error| {

@@ -114,8 +114,8 @@ impl Running {
             ("merchant".to_owned(), include_str!("../../../infra/flows/merchant.yaml").to_owned()),
         ]);
         let known = Known { mail: addresses.mail.clone() };
-        let plan =
-            Plan { yaml: yaml(addresses), flows, data: data.to_owned(), vault: Arc::new(known), width };
+        let (yaml, data, vault) = (yaml(addresses), data.to_owned(), Arc::new(known));
+        let plan = Plan { yaml, flows, data, vault, width, ask_every: None };
         let house = House::open(plan).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (stop, stopped) = watch::channel(false);

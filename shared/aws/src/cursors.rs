@@ -34,6 +34,21 @@ impl Cursors for Store {
         Ok(item.map(saved))
     }
 
+    async fn peek(&self, name: &str) -> Result<String, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, text(format!("CURSOR#{name}")))
+            .key(SK, text("CURSOR"))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| failed(STORE, "GetItem", &format!("cursor {name}"), &error))?;
+        let item = answer.item.unwrap_or_default();
+        Ok(item.get(CURSOR).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default())
+    }
+
     async fn save(&self, name: &str, owner: &Owner, cursor: &str) -> Result<bool, StoreError> {
         // The owner stays, so that a save whose answer was lost can be made again.
         let save = self

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kontor_domain::{PaymentTerms, ShopId};
+use kontor_domain::{Currency, PaymentTerms, ShopId};
 use kontor_flow::{FlowName, Queue, System};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,10 @@ pub struct Config {
     /// How long personal data is kept; for good without it.
     #[serde(default)]
     pub retention: Option<Retention>,
+    /// What the addresses of our webhooks begin with, as in `https://you.example`. Without it nobody notices when a shop has
+    /// switched them off.
+    #[serde(default)]
+    pub public_url: Option<String>,
 }
 
 /// How long personal data is kept.
@@ -115,6 +119,24 @@ pub struct ShopConfig {
     /// The shop's code of a payment method, and when the merchant gets the money. Codes that are not listed are an error
     /// that holds the order: guessing would ship unpaid goods.
     pub payments: BTreeMap<String, PaymentTerms>,
+    /// Only Smartstore: the shop's primary currency, as in `EUR`. All amounts are in it, and no order names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// How often its API is asked for orders that changed, in minutes; 0 for never. Webhooks are fast, this is what finds
+    /// the order whose webhook never came. Smartstore, which sends none, is asked every minute, others every five.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_minutes: Option<u16>,
+}
+
+impl ShopConfig {
+    /// How often it is asked for orders that changed, in minutes; 0 for never.
+    #[must_use]
+    pub fn asked_every(&self) -> u16 {
+        self.poll_minutes.unwrap_or(match self.kind {
+            ShopKind::Smartstore => 1,
+            ShopKind::Woocommerce | ShopKind::Shopify | ShopKind::Shopware => 5,
+        })
+    }
 }
 
 /// The part of the configuration a function works with; it gets the secrets of that part and no others.
@@ -128,6 +150,8 @@ pub enum Scope {
     Hints,
     /// Commands of this queue.
     Work(Queue),
+    /// The shops, to connect them: webhooks and access.
+    Shop,
     /// All of it, in one process.
     Everything,
 }
@@ -142,6 +166,23 @@ pub struct ShopApi {
     /// WooCommerce: the consumer secret. Shopify: not used. Shopware: the secret access key. Smartstore: the secret key.
     #[serde(default)]
     pub secret: Option<SecretRef>,
+    /// WooCommerce: how the shop is told of parcels; found out where nothing is said.
+    #[serde(default)]
+    pub tracking: Option<Tracking>,
+}
+
+/// How a WooCommerce shop is told of parcels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tracking {
+    /// As fulfilments of WooCommerce's own, a feature that is off by default.
+    Fulfillments,
+    /// By the plugin WooCommerce Shipment Tracking.
+    ShipmentTracking,
+    /// By the plugin Advanced Shipment Tracking.
+    Ast,
+    /// By a note to the customer.
+    Note,
 }
 
 impl ShopApi {
@@ -277,6 +318,20 @@ impl Config {
         self.shops.iter().find(|shop| shop.id == *id)
     }
 
+    /// Where the webhooks of a shop lead to, if the configuration says where we are.
+    #[must_use]
+    pub fn webhook_address(&self, shop: &ShopConfig) -> Option<String> {
+        let base = self.public_url.as_deref()?.trim_end_matches('/');
+        Some(format!("{base}/webhooks/{}/{}", shop.kind.as_str(), shop.id))
+    }
+
+    /// Where the webhooks of all shops lead to, as far as that is known.
+    #[must_use]
+    pub fn webhook_addresses(&self) -> BTreeMap<ShopId, String> {
+        let of = |shop: &ShopConfig| Some((shop.id.clone(), self.webhook_address(shop)?));
+        self.shops.iter().filter_map(of).collect()
+    }
+
     /// The secrets that `scope` works with.
     #[must_use]
     pub fn secrets(&self, scope: Scope) -> Vec<SecretRef> {
@@ -292,6 +347,7 @@ impl Config {
             Scope::Work(Queue::Erp) => vec![self.erp.token.clone()],
             Scope::Work(Queue::Shops) => access().cloned().collect(),
             Scope::Work(Queue::Events | Queue::Mail) => Vec::new(),
+            Scope::Shop => signing(None).chain(access()).cloned().collect(),
             Scope::Everything => {
                 let erp = self.erp.webhook_secrets.iter().chain([&self.erp.token]);
                 let smtp = self.mail.iter().filter_map(|mail| mail.smtp.as_ref());

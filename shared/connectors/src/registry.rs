@@ -133,7 +133,8 @@ impl Registry {
         let client = crate::http::client_to(options, Guard::of(config))?;
         let mut shops: BTreeMap<ShopId, Arc<dyn Storefront>> = BTreeMap::new();
         let works = |queue| scope == Scope::Everything || scope == Scope::Work(queue);
-        for shop in config.shops.iter().filter(|shop| works(Queue::Shops) && shop.api.is_some()) {
+        let shopping = works(Queue::Shops) || scope == Scope::Shop;
+        for shop in config.shops.iter().filter(|shop| shopping && shop.api.is_some()) {
             let storefront: Arc<dyn Storefront> = match shop.kind {
                 ShopKind::Woocommerce => Arc::new(WooCommerce::new(shop, secrets, client.clone())?),
                 ShopKind::Shopify => Arc::new(Shopify::new(shop, secrets, client.clone())?),

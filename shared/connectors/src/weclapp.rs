@@ -101,6 +101,9 @@ impl Weclapp {
             Action::ErpPayment => chain::payment(session, job).await,
             Action::ErpShipment => chain::shipment(session, job).await,
             Action::ErpInvoice => chain::invoice(session, job).await,
+            Action::ErpUpdate | Action::ErpCreditNote => {
+                Err(unmapped(format!("{} is not connected yet", job.command.action)))
+            }
             Action::ErpCancel => cancel::cancel(session, job).await,
             Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
                 Err(unmapped(format!("{} is no work for the ERP", job.command.action)))

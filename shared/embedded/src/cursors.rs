@@ -34,6 +34,18 @@ impl Cursors for Engine {
         self.inner.writer.write("lock cursor", work, |cursor| cursor).await
     }
 
+    async fn peek(&self, name: &str) -> Result<String, StoreError> {
+        let name = name.to_owned();
+        let read = move |db: &Connection| {
+            let cursor: Option<String> = db
+                .prepare_cached("SELECT cursor FROM cursors WHERE name = ?1")
+                .and_then(|mut find| find.query_row([name], |row| row.get(0)).optional())
+                .map_err(sqlite("peek cursor"))?;
+            Ok(cursor.unwrap_or_default())
+        };
+        self.inner.readers.read("peek cursor", read).await
+    }
+
     async fn save(&self, name: &str, owner: &Owner, cursor: &str) -> Result<bool, StoreError> {
         let (name, owner, cursor) = (name.to_owned(), owner.0.clone(), cursor.to_owned());
         let work = move |db: &Connection| {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::language::Each;
+
 /// A queue of the bundle, each with a dead-letter queue of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,6 +85,12 @@ pub enum Action {
     /// Write the invoice in the ERP.
     #[serde(rename = "erp.invoice")]
     ErpInvoice,
+    /// Bring the sales order in the ERP up to what the order in the shop is now.
+    #[serde(rename = "erp.update")]
+    ErpUpdate,
+    /// Write a credit note in the ERP over money that went back.
+    #[serde(rename = "erp.credit_note")]
+    ErpCreditNote,
     /// Cancel the sales order in the ERP.
     #[serde(rename = "erp.cancel")]
     ErpCancel,
@@ -102,12 +110,14 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ErpCustomer,
         Self::ErpSalesOrder,
         Self::ErpPayment,
         Self::ErpShipment,
         Self::ErpInvoice,
+        Self::ErpUpdate,
+        Self::ErpCreditNote,
         Self::ErpCancel,
         Self::ShopPaid,
         Self::ShopShipment,
@@ -124,6 +134,8 @@ impl Action {
             Self::ErpPayment => "erp.payment",
             Self::ErpShipment => "erp.shipment",
             Self::ErpInvoice => "erp.invoice",
+            Self::ErpUpdate => "erp.update",
+            Self::ErpCreditNote => "erp.credit_note",
             Self::ErpCancel => "erp.cancel",
             Self::ShopPaid => "shop.paid",
             Self::ShopShipment => "shop.shipment",
@@ -147,6 +159,8 @@ impl Action {
             | Self::ErpPayment
             | Self::ErpShipment
             | Self::ErpInvoice
+            | Self::ErpUpdate
+            | Self::ErpCreditNote
             | Self::ErpCancel => Queue::Erp,
             Self::ShopPaid | Self::ShopShipment | Self::ShopCancel => Queue::Shops,
             Self::MailSend => Queue::Mail,
@@ -158,7 +172,10 @@ impl Action {
     pub fn builds_on(self) -> Option<Self> {
         match self {
             Self::ErpSalesOrder => Some(Self::ErpCustomer),
-            Self::ErpPayment | Self::ErpShipment | Self::ErpInvoice => Some(Self::ErpSalesOrder),
+            Self::ErpPayment | Self::ErpShipment | Self::ErpInvoice | Self::ErpUpdate => {
+                Some(Self::ErpSalesOrder)
+            }
+            Self::ErpCreditNote => Some(Self::ErpInvoice),
             Self::ErpCustomer
             | Self::ErpCancel
             | Self::ShopPaid
@@ -174,10 +191,24 @@ impl Action {
         matches!(self, Self::ErpShipment)
     }
 
-    /// Whether it speaks of one shipment, and so needs `for_each: shipments`.
+    /// What it is done for, once each, and so needs `for_each`; none if it is done once for an order, or for anything
+    /// (a mail).
     #[must_use]
-    pub fn per_shipment(self) -> bool {
-        matches!(self, Self::ShopShipment)
+    pub fn set(self) -> Option<Each> {
+        match self {
+            Self::ShopShipment => Some(Each::Shipments),
+            Self::ErpUpdate => Some(Each::Edits),
+            Self::ErpCreditNote => Some(Each::Refunds),
+            Self::ErpCustomer
+            | Self::ErpSalesOrder
+            | Self::ErpPayment
+            | Self::ErpShipment
+            | Self::ErpInvoice
+            | Self::ErpCancel
+            | Self::ShopPaid
+            | Self::ShopCancel
+            | Self::MailSend => None,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use kontor_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::revision::Booked;
 use crate::{FailureClass, FailureId, StepKey, StepName};
 
 /// Something that became known about an order.
@@ -111,6 +112,23 @@ pub enum StepResult {
         number: Option<DocumentNumber>,
         /// What the ERP reckons it to be worth, tax included.
         total: Option<Money>,
+        /// What of the shop's order was booked; not known of orders that were booked before this was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        booked: Option<Booked>,
+    },
+    /// The sales order was brought up to what the order in the shop is now.
+    Updated {
+        /// What of it is booked now.
+        booked: Booked,
+    },
+    /// Money that went back is credited.
+    Credited {
+        /// The credit note's id in the ERP.
+        id: DocumentId,
+        /// Its number.
+        number: Option<DocumentNumber>,
+        /// How much it comes to, tax included.
+        amount: Money,
     },
     /// The prepayment is recorded.
     PaymentBooked {
@@ -143,6 +161,14 @@ pub enum StepResult {
         /// What became of it, in the system's own word.
         outcome: String,
     },
+    /// A person did it by hand.
+    Settled {
+        /// Who says so.
+        by: String,
+        /// What of the order is booked now, if it was about that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        booked: Option<Booked>,
+    },
     /// A gate let the order through.
     Passed,
     /// The order was cancelled before the work began; nothing was done.
@@ -164,6 +190,11 @@ impl StepResult {
             Self::PaymentBooked { invoice: None } => "payment recorded".to_owned(),
             Self::Shipment { id, number } => document("shipment", id, number),
             Self::Invoice { id, number } => document("invoice", id, number),
+            Self::Updated { .. } => "sales order brought up to date".to_owned(),
+            Self::Credited { id, number, amount } => {
+                format!("{} over {amount}", document("credit note", id, number))
+            }
+            Self::Settled { by, .. } => format!("settled by {by}"),
             Self::Told => "the shop knows".to_owned(),
             Self::Mailed { message_id } if message_id.is_empty() => {
                 "there was no address to write to".to_owned()

@@ -9,8 +9,9 @@ use kontor_domain::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::apply::apply;
 use crate::told::Told;
-use crate::{Decision, FailureNote, Finish, StepKey, StepName, StepResult};
+use crate::{Decision, EventRecord, FailureNote, Finish, StepKey, StepName, StepResult};
 
 /// Everything known about an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,24 @@ impl Facts {
     #[must_use]
     pub fn life(&self) -> OrderLife {
         self.life.as_ref().and_then(Told::current).copied().unwrap_or(OrderLife::Open)
+    }
+
+    /// Whether `events` would say anything that is not known yet. When something was told, and that it is told again, is
+    /// nothing new.
+    #[must_use]
+    pub fn would_change(&self, events: &[EventRecord]) -> bool {
+        let mut after = self.clone();
+        for event in events {
+            apply(&mut after, event.clone());
+        }
+        !(same_word(self.placed.as_ref(), after.placed.as_ref())
+            && same_word(self.life.as_ref(), after.life.as_ref())
+            && same_words(&self.payments, &after.payments)
+            && same_words(&self.refunds, &after.refunds)
+            && same_words(&self.shipments, &after.shipments)
+            && same_words(&self.failed, &after.failed)
+            && same_words(&self.decided, &after.decided)
+            && self.finished == after.finished)
     }
 
     /// Money received: per source the sum of its payments, and of those the largest, because several sources tell of
@@ -140,6 +159,12 @@ impl Facts {
         self.find(|result| if let StepResult::Shipment { id, .. } = result { Some(id) } else { None })
     }
 
+    /// The invoice's id in the ERP.
+    #[must_use]
+    pub fn invoice_id(&self) -> Option<&DocumentId> {
+        self.find(|result| if let StepResult::Invoice { id, .. } = result { Some(id) } else { None })
+    }
+
     /// Calls made to outside systems by the commands that succeeded.
     #[must_use]
     pub fn calls(&self) -> u32 {
@@ -166,6 +191,18 @@ impl Facts {
     }
 }
 
+fn same_word<T: Ord>(one: Option<&Told<T>>, other: Option<&Told<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.values().eq(other.values()),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+fn same_words<K: Ord, T: Ord>(one: &BTreeMap<K, Told<T>>, other: &BTreeMap<K, Told<T>>) -> bool {
+    one.keys().eq(other.keys()) && one.values().zip(other.values()).all(|(a, b)| same_word(Some(a), Some(b)))
+}
+
 #[cfg(test)]
 mod tests {
     use kontor_testkit::clock::time;
@@ -179,7 +216,7 @@ mod tests {
         let mut facts =
             Facts { placed: Some(Told::new(now, draft("#1010").build().unwrap())), ..Facts::default() };
         let id = DocumentId::parse("200").unwrap();
-        let result = StepResult::SalesOrder { id, number: None, total: Some(euro(in_erp)) };
+        let result = StepResult::SalesOrder { id, number: None, total: Some(euro(in_erp)), booked: None };
         let step: StepKey = "sales_order".parse().unwrap();
         facts.finished.insert(step, [Finish { result, calls: 1 }].into());
         let id = PaymentId::parse("p1").unwrap();

@@ -62,11 +62,13 @@ pub enum FailureClass {
     Crash,
     /// An order can't go on until somebody looks at it: what is known of it contradicts itself.
     Held,
+    /// A shop does not call us any more.
+    Disconnected,
 }
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unreadable,
         Self::Unmapped,
         Self::Refused,
@@ -74,6 +76,7 @@ impl FailureClass {
         Self::Outage,
         Self::Crash,
         Self::Held,
+        Self::Disconnected,
     ];
 
     /// The word used in attributes, lists and the command line.
@@ -87,6 +90,7 @@ impl FailureClass {
             Self::Outage => "outage",
             Self::Crash => "crash",
             Self::Held => "held",
+            Self::Disconnected => "disconnected",
         }
     }
 

@@ -15,10 +15,12 @@ pub mod mail;
 pub mod message;
 pub mod order;
 pub mod outbox;
+mod parcels;
 pub mod plan;
 pub mod ports;
 pub mod privacy;
 pub mod remedy;
+pub mod revision;
 pub mod storefront;
 pub mod told;
 
@@ -31,3 +33,4 @@ pub use language::{Flow, Step};
 pub use message::{Envelope, Hint, Inquiry, Message, Payload, Poll};
 pub use order::{Course, Order, OrderStatus, StepState, TimelineEntry};
 pub use remedy::{CallError, Problem, Remedy, System};
+pub use revision::{Booked, Change};

@@ -131,6 +131,15 @@ impl OrderStatus {
         Self::Cancelled,
     ];
 
+    /// Whether nothing more is to be done about it.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Completed | Self::Cancelled => true,
+            Self::Incomplete | Self::InWork | Self::Waiting | Self::Held | Self::Failed => false,
+        }
+    }
+
     /// The word used in indexes, lists and the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {

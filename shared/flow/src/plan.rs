@@ -1,6 +1,7 @@
 //! What follows from what is known: a pure function from order and flow to step states, commands and the next look.
 
 mod back;
+mod sets;
 mod waits;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use kontor_domain::OrderLife;
 
 use crate::language::{Each, Vars};
 use crate::order::{Course, OrderStatus, StepState};
-use crate::{Command, Flow, Order, Step, StepKey, StepResult};
+use crate::{Change, Command, Flow, Order, Step, StepKey, StepResult};
 
 /// How long a command may be under way before it is sent again. Sending twice is harmless: the lease fences it.
 const RESEND_FIRST: Duration = Duration::from_secs(900);
@@ -90,6 +91,11 @@ pub fn under_way_for(attempt: u32, since: Timestamp, now: Timestamp) -> Duration
     (1..attempt.min(1_000)).map(resend_pause).fold(last, Duration::saturating_add)
 }
 
+/// Whether it is carried out whatever becomes of the order: money that went back is credited also if the order is cancelled.
+fn goes_on(action: crate::Action) -> bool {
+    action == crate::Action::ErpCreditNote
+}
+
 /// Whether a step lets an order go on its way: a gate, or whatever makes goods leave.
 fn opens(step: &Step) -> bool {
     step.wait_for.is_some() || step.action.is_some_and(crate::Action::ships)
@@ -105,6 +111,10 @@ struct Planner<'a> {
     commands: Vec<Command>,
     due: Vec<Timestamp>,
     held: Option<String>,
+    /// How the order in the shop relates to what is booked.
+    change: Change,
+    /// Whether goods or an invoice may have been made of it.
+    begun: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -129,7 +139,10 @@ impl<'a> Planner<'a> {
             commands: Vec::new(),
             due: Vec::new(),
             held: None,
+            change: Change::None,
+            begun: false,
         }
+        .compared()
     }
 
     /// Nothing new is begun while facts contradict each other; what is under way goes on.
@@ -161,6 +174,8 @@ impl<'a> Planner<'a> {
         for step in &self.flow.steps {
             match step.for_each {
                 Some(Each::Shipments) => self.each_shipment(step),
+                Some(Each::Edits) => self.each_edit(step),
+                Some(Each::Refunds) => self.each_refund(step),
                 None => {
                     let key = StepKey::whole(step.name.clone());
                     let state = self.state_of(step, &key);
@@ -168,25 +183,6 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-    }
-
-    fn each_shipment(&mut self, step: &Step) {
-        let order = self.order;
-        for id in order.facts.shipments.keys() {
-            let key = StepKey::item(step.name.clone(), id.as_str());
-            let state = self.state_of(step, &key);
-            self.settle(key, state);
-        }
-        let whole = StepKey::whole(step.name.clone());
-        if self.items(&whole).next().is_some() {
-            return;
-        }
-        let state = match self.blocked(step) {
-            Some(on) => self.waiting(&whole, on),
-            None if self.nothing_ships() => StepState::Skipped { because: "nothing is shipped".to_owned() },
-            None => self.waiting(&whole, "shipments".to_owned()),
-        };
-        self.settle(whole, state);
     }
 
     /// Whether every step that could ship something is skipped.
@@ -236,7 +232,7 @@ impl<'a> Planner<'a> {
         }
         match step.action {
             Some(action) => {
-                let command = self.command(step, key, action, false);
+                let command = self.command(step, key, action, goes_on(action));
                 match self.failure_of(key, &command) {
                     Some(failed) => failed,
                     None => self.request(command, 1),
@@ -268,6 +264,10 @@ impl<'a> Planner<'a> {
             // Replayed, it may have failed for another reason.
             StepState::Failed { command, .. } => {
                 Some(self.failure_of(key, command).unwrap_or_else(|| before.clone()))
+            }
+            // An edited order has to pass anew, as long as nothing of it was handed over.
+            StepState::Done { result: StepResult::Passed } if self.change != Change::None && !self.begun => {
+                None
             }
             StepState::Done { result: StepResult::Passed } => Some(before.clone()),
             // Its condition may have been about what was erased.

@@ -201,6 +201,8 @@ pub trait Cursors: Send + Sync {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<String>, StoreError>;
+    /// The cursor saved last, whoever holds it; empty if there is none.
+    async fn peek(&self, name: &str) -> Result<String, StoreError>;
     /// Saves the cursor and gives the lock back. `false` if `owner` does not hold it any more: then nothing is saved.
     async fn save(&self, name: &str, owner: &Owner, cursor: &str) -> Result<bool, StoreError>;
 }

@@ -103,6 +103,9 @@ fn unreadable(error: &kontor_flow::message::MessageError, record: &Received) -> 
 /// How long a worker may take for one record. A lease lasts longer (see [`LEASE`]), so that nobody else begins before.
 pub const LIMIT: Duration = Duration::from_secs(110);
 
+/// How long a shop is asked in one go: the last call of it may take its time, and others wait for their turn.
+pub const POLLING: Duration = Duration::from_secs(40);
+
 /// How far apart the clocks of two functions may be: each of them five minutes off, one ahead and one behind.
 pub const SKEW: Duration = Duration::from_secs(600);
 

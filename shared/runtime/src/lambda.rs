@@ -31,7 +31,7 @@ use crate::{batch::Post, clock};
 pub use batch::{Batch, BatchError, Sources, Workshop, batch, response};
 pub use desks::{AlertShop, CommandShop, EventShop};
 pub use http::{Door, HintDoor, Request, Response, hints, webhook};
-pub use schedule::{OverdueShop, schedule};
+pub use schedule::{OverdueShop, polls, schedule};
 pub use vault::{NoSecrets, SecretsManager};
 
 /// What is left of an invocation's time for putting away what was begun and for the answer.

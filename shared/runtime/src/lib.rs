@@ -6,6 +6,7 @@ pub mod book;
 pub mod clock;
 mod damper;
 pub mod lambda;
+pub mod polls;
 pub mod settings;
 pub mod signals;
 pub mod webhook;

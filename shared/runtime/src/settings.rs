@@ -100,6 +100,8 @@ pub enum TableRight {
     Orders,
     /// Reads orders and the configuration, reads and writes leases.
     Commands,
+    /// The same, and keeps cursors and finds orders by status: it asks shops for theirs.
+    Asking,
     /// Reads and writes failures.
     Failures,
     /// Reads and writes orders, reads the index of due ones and the configuration, holds a run lock.
@@ -107,7 +109,7 @@ pub enum TableRight {
 }
 
 /// Every deployed function.
-pub const FUNCTIONS: [Function; 9] = [
+pub const FUNCTIONS: [Function; 10] = [
     http("webhook-woocommerce", "/webhooks/woocommerce/{shop}", &[Queue::Events]),
     http("webhook-shopify", "/webhooks/shopify/{shop}", &[Queue::Events]),
     http("webhook-weclapp", "/webhooks/weclapp/{secret}", &[Queue::Erp]),
@@ -121,7 +123,11 @@ pub const FUNCTIONS: [Function; 9] = [
         mails: false,
     },
     commands("work-erp", Queue::Erp, true, false),
-    commands("work-shops", Queue::Shops, true, false),
+    Function {
+        sends: &[Queue::Events, Queue::Shops],
+        table: TableRight::Asking,
+        ..commands("work-shops", Queue::Shops, true, false)
+    },
     commands("work-mail", Queue::Mail, false, true),
     Function {
         name: "alert-admin",
@@ -130,6 +136,15 @@ pub const FUNCTIONS: [Function; 9] = [
         table: TableRight::Failures,
         secrets: false,
         alerts: true,
+        mails: false,
+    },
+    Function {
+        name: "sync-orders",
+        trigger: Trigger::Schedule,
+        sends: &[Queue::Shops],
+        table: TableRight::Config,
+        secrets: false,
+        alerts: false,
         mails: false,
     },
     Function {
@@ -183,8 +198,8 @@ impl Function {
             Trigger::Queue(queue) => queues.extend([(queue, false), (queue, true)]),
             Trigger::DeadLetters => queues.extend(Queue::ALL.map(|queue| (queue, true))),
             // An order that it finds can't go on is told to an admin as a failure of the events queue.
-            Trigger::Schedule => queues.push((Queue::Events, true)),
-            Trigger::Http(_) => {}
+            Trigger::Schedule if self.table == TableRight::Due => queues.push((Queue::Events, true)),
+            Trigger::Schedule | Trigger::Http(_) => {}
         }
         queues.sort_unstable();
         queues.dedup();

@@ -26,6 +26,7 @@ async fn save(cursors: &dyn Cursors, name: &str, by: &str, cursor: &str) -> bool
 pub async fn cursors_behave(cursors: &dyn Cursors) {
     let name = "sync-orders/kaffee";
     assert!(!save(cursors, name, "a", "x").await, "nobody holds what was never locked");
+    assert_eq!(cursors.peek(name).await.unwrap(), "");
     assert_eq!(lock(cursors, name, "a", 0).await.as_deref(), Some(""));
     assert_eq!(lock(cursors, name, "b", 59).await, None);
     assert!(!save(cursors, name, "b", "von b").await);
@@ -37,6 +38,7 @@ pub async fn cursors_behave(cursors: &dyn Cursors) {
         "free once saved"
     );
     assert!(!save(cursors, name, "a", "von a").await, "the former owner saves nothing");
+    assert_eq!(cursors.peek(name).await.unwrap(), "2026-01-05T08:00:00Z|17 ü", "whoever holds it");
     assert_eq!(
         lock(cursors, name, "c", 61).await.as_deref(),
         Some("2026-01-05T08:00:00Z|17 ü"),

@@ -175,6 +175,7 @@ fn an_outage_is_tried_for_a_day_and_parked_then() {
             connectors: Arc::new(Away),
             outbox: result,
             closing: None,
+            polls: None,
             sender: world,
             lease: Duration::from_secs(60),
             skew: Duration::ZERO,

@@ -107,7 +107,7 @@ fn in_work(key: &str) -> Order {
     let id = |id: &str| kontor_domain::DocumentId::parse(id).unwrap();
     let done = [
         ("customer", StepResult::Customer { id: id("7001"), number: None }),
-        ("sales_order", StepResult::SalesOrder { id: id("8001"), number: None, total: None }),
+        ("sales_order", StepResult::SalesOrder { id: id("8001"), number: None, total: None, booked: None }),
     ];
     for (step, result) in done {
         let finish = Finish { result, calls: 1 };

@@ -34,6 +34,9 @@ pub(super) fn slips(config: &Config) -> Vec<Slip> {
     if let Some(mail) = &config.mail {
         of_mail(mail, &mut |field, message| say(format!("mail.{field}"), message));
     }
+    if let Some(why) = config.public_url.as_deref().and_then(|url| bad_url(url, true, false)) {
+        found.push(Slip { path: "public_url".to_owned(), message: why.to_owned() });
+    }
     if config.retention.as_ref().is_some_and(|retention| retention.orders_days == 0) {
         found.push(Slip {
             path: "retention.orders_days".to_owned(),
@@ -58,6 +61,10 @@ fn of_shop(shop: &ShopConfig, say: &mut dyn FnMut(&str, &str)) {
     };
     if let Some(lacks) = lacks.filter(|_| shop.api.as_ref().is_some_and(|api| api.secret.is_none())) {
         say("api.secret", lacks);
+    }
+    let reckons_in = "Smartstore needs its primary currency, as in EUR: no order of it names the currency of its amounts";
+    if shop.kind == ShopKind::Smartstore && shop.currency.is_none() {
+        say("currency", reckons_in);
     }
     // These may live in a folder of their site.
     let folder = match shop.kind {

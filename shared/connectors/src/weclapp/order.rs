@@ -7,7 +7,7 @@ use kontor_domain::{
     TaxPart, TaxRate,
 };
 use kontor_flow::ports::Job;
-use kontor_flow::{CallError, StepResult};
+use kontor_flow::{Booked, CallError, StepResult};
 use rust_decimal::Decimal;
 
 use super::amounts::{Position, positions};
@@ -36,14 +36,16 @@ impl Weclapp {
         let order = parts(&job)?;
         let found = if must_look(&job) { by_key(session, &job.command.order).await? } else { None };
         if is_withdrawn(&job) {
-            return found.map_or(Ok(StepResult::Withdrawn), |booked| result(order, &booked));
+            return found.map_or(Ok(StepResult::Withdrawn), |found| result(order, &found, None));
         }
         let positions = positions(order, &self.config.articles)?;
-        let booked = match found {
-            Some(booked) => booked,
-            None => self.book(session, &job, &positions).await?,
+        // What an earlier attempt booked may be an older revision of the order.
+        let facts = &job.order.facts;
+        let (order_there, booked) = match found {
+            Some(found) => (found, Booked::unknown(facts)),
+            None => (self.book(session, &job, &positions).await?, Booked::of(facts)),
         };
-        result(order, &confirm(session, order, positions.len(), booked).await?)
+        result(order, &confirm(session, order, positions.len(), order_there).await?, booked)
     }
 
     async fn book(
@@ -148,11 +150,12 @@ impl Weclapp {
     }
 }
 
-fn result(order: &OrderDraft, booked: &SalesOrder) -> Outcome {
+fn result(order: &OrderDraft, there: &SalesOrder, booked: Option<Booked>) -> Outcome {
     Ok(StepResult::SalesOrder {
-        id: document_id(&booked.id)?,
-        number: document_number(booked.order_number.as_deref()),
-        total: booked.gross_amount.map(|gross| Money::new(gross.0, order.currency)),
+        id: document_id(&there.id)?,
+        number: document_number(there.order_number.as_deref()),
+        total: there.gross_amount.map(|gross| Money::new(gross.0, order.currency)),
+        booked,
     })
 }
 

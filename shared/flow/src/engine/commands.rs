@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ClosingDesk, DeskError, Parked, Verdict};
+use super::{ClosingDesk, DeskError, Parked, PollDesk, Verdict};
 use crate::outbox::send_all;
 use crate::plan::under_way_for;
 use crate::ports::{
@@ -33,6 +33,8 @@ pub struct CommandDesk {
     pub outbox: Arc<dyn ResultOutbox>,
     /// Carries the order on at once, where the store can do that in the same act; else a report travels.
     pub closing: Option<Arc<ClosingDesk>>,
+    /// Asks shops, where that is this desk's work.
+    pub polls: Option<Arc<PollDesk>>,
     /// Reports what needs no keeping: failures, results kept before, what hints led to.
     pub sender: Arc<dyn Sender>,
     /// How long a worker may take for one command; longer than any connector waits for an answer.
@@ -66,9 +68,15 @@ impl CommandDesk {
                 Ok(()) => Verdict::Done,
                 Err(error) => error.verdict(slip.receives, None),
             },
-            Message::Delivery(_) | Message::Poll(_) | Message::Happened(_) => {
-                DeskError::Misdirected.verdict(slip.receives, None)
-            }
+            Message::Delivery(notice) => match &self.polls {
+                Some(polls) => polls.fetch(notice, slip.receives, now).await,
+                None => DeskError::Misdirected.verdict(slip.receives, None),
+            },
+            Message::Poll(poll) => match &self.polls {
+                Some(polls) => polls.poll(poll, owner, now).await,
+                None => DeskError::Misdirected.verdict(slip.receives, None),
+            },
+            Message::Happened(_) => DeskError::Misdirected.verdict(slip.receives, None),
         }
     }
 
@@ -321,9 +329,10 @@ enum Fence {
 fn leaves_documents(action: crate::Action) -> bool {
     use crate::Action;
     match action {
-        Action::ErpSalesOrder | Action::ErpShipment | Action::ErpInvoice => true,
+        Action::ErpSalesOrder | Action::ErpShipment | Action::ErpInvoice | Action::ErpCreditNote => true,
         Action::ErpCustomer
         | Action::ErpPayment
+        | Action::ErpUpdate
         | Action::ErpCancel
         | Action::ShopPaid
         | Action::ShopShipment

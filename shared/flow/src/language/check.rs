@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Each;
 use super::problem::{Place, Problems};
 use super::read::{Draft, Sheet};
 use crate::{Action, StepName};
@@ -12,7 +13,7 @@ pub(super) fn check(sheet: &Sheet, problems: &mut Problems) {
     for step in &sheet.steps {
         needs(sheet, step, problems);
         waiting(step, problems);
-        per_shipment(step, problems);
+        per_item(step, problems);
         mail(step, problems);
         never(step, problems);
         if step.does().is_some_and(undoes) {
@@ -43,7 +44,7 @@ pub(super) fn sorted(mut steps: Vec<Draft>) -> Vec<Draft> {
     while !steps.is_empty() {
         let ships = steps.iter().any(ships);
         let ready = steps.iter().position(|step| {
-            step.needs.iter().all(|need| done.contains(&need.value)) && !(ships && step.for_each.is_some())
+            step.needs.iter().all(|need| done.contains(&need.value)) && !(ships && awaits_parcels(step))
         });
         // The steps were checked to have no circle in them; the first is as good as any.
         let next = steps.remove(ready.unwrap_or(0));
@@ -51,6 +52,11 @@ pub(super) fn sorted(mut steps: Vec<Draft>) -> Vec<Draft> {
         sorted.push(next);
     }
     sorted
+}
+
+/// Whether it is done for each shipment, and so waits for them.
+fn awaits_parcels(step: &Draft) -> bool {
+    step.for_each.as_ref().is_some_and(|each| each.value == Each::Shipments)
 }
 
 fn ships(step: &Draft) -> bool {
@@ -65,6 +71,8 @@ fn undoes(action: Action) -> bool {
         | Action::ErpPayment
         | Action::ErpShipment
         | Action::ErpInvoice
+        | Action::ErpUpdate
+        | Action::ErpCreditNote
         | Action::ShopPaid
         | Action::ShopShipment
         | Action::MailSend => false,
@@ -117,30 +125,35 @@ fn waiting(step: &Draft, problems: &mut Problems) {
     }
 }
 
-fn per_shipment(step: &Draft, problems: &mut Problems) {
+fn per_item(step: &Draft, problems: &mut Problems) {
     if step.torn {
         return;
     }
-    let shipped = step.template.as_ref().is_some_and(|template| template.value == "shipped");
-    match (&step.for_each, step.does()) {
-        (None, Some(action)) if action.per_shipment() => {
-            let help = "add for_each: shipments".to_owned();
-            problems.add(place_of_action(step), format!("{} speaks of one shipment", word(step)), Some(help));
+    let template = step.template.as_ref().map(|template| template.value.as_str());
+    let set = match (step.does(), template) {
+        (Some(Action::MailSend), Some("shipped")) => Some(Each::Shipments),
+        (Some(Action::MailSend), Some("refunded")) => Some(Each::Refunds),
+        (action, _) => action.and_then(Action::set),
+    };
+    let what = || match template {
+        Some(template) => format!("the template {template:?}"),
+        None => word(step),
+    };
+    match (&step.for_each, step.does(), set) {
+        (None, Some(_), Some(set)) => {
+            let help = format!("add for_each: {}", set.as_str());
+            problems.add(place_of_action(step), format!("{} speaks of {}", what(), set.one()), Some(help));
         }
-        (None, Some(Action::MailSend)) if shipped => {
-            let help = "add for_each: shipments".to_owned();
-            problems.add(
-                place_of_action(step),
-                "the template \"shipped\" speaks of one shipment",
-                Some(help),
-            );
+        (Some(each), Some(_), Some(set)) if each.value != set => {
+            let help = format!("write for_each: {}", set.as_str());
+            problems.add(each.at, format!("{} speaks of {}", what(), set.one()), Some(help));
         }
-        (Some(each), Some(action)) if !action.per_shipment() && action != Action::MailSend => {
+        (Some(each), Some(action), None) if action != Action::MailSend => {
             let help = "take `for_each` out".to_owned();
             problems.add(each.at, format!("{} is done once for an order", word(step)), Some(help));
         }
-        (Some(each), None) => problems.add(each.at, "`for_each` without an action", None),
-        (Some(_) | None, _) => {}
+        (Some(each), None, _) => problems.add(each.at, "`for_each` without an action", None),
+        (_, _, _) => {}
     }
 }
 
@@ -263,7 +276,7 @@ fn upstream(sheet: &Sheet, graph: &Graph<'_>, step: &Draft, problems: &mut Probl
         );
     }
     for other in before {
-        if ships(step) && other.for_each.is_some() {
+        if ships(step) && awaits_parcels(other) {
             let message = format!(
                 "step {:?} can never run: it needs {:?}, which waits for its shipments",
                 step.name.value.as_str(),

@@ -35,6 +35,35 @@ const LARGEST: usize = 256 * 1024;
 pub enum Each {
     /// Every parcel that left.
     Shipments,
+    /// Every time the order was changed in the shop after it was booked.
+    Edits,
+    /// Every time money went back.
+    Refunds,
+}
+
+impl Each {
+    /// Every set.
+    pub const ALL: [Self; 3] = [Self::Shipments, Self::Edits, Self::Refunds];
+
+    /// The word in a flow file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shipments => "shipments",
+            Self::Edits => "edits",
+            Self::Refunds => "refunds",
+        }
+    }
+
+    /// One of them, in a sentence.
+    #[must_use]
+    pub fn one(self) -> &'static str {
+        match self {
+            Self::Shipments => "one shipment",
+            Self::Edits => "one edit",
+            Self::Refunds => "one refund",
+        }
+    }
 }
 
 /// A flow, read and checked.

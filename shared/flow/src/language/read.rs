@@ -41,7 +41,7 @@ pub(super) struct Sheet {
 }
 
 /// The templates there are for `mail.send`.
-const TEMPLATES: [&str; 3] = ["confirmation", "shipped", "reminder"];
+const TEMPLATES: [&str; 5] = ["confirmation", "shipped", "reminder", "cancelled", "refunded"];
 
 /// The most steps of a flow.
 const MOST_STEPS: usize = 200;
@@ -315,11 +315,11 @@ impl Reader<'_> {
 
     fn for_each(&mut self, node: &Node) -> Option<At<Each>> {
         let word = self.text("for_each", node)?;
-        if word == "shipments" {
-            return Some(At { at: node.at, value: Each::Shipments });
+        let set = Each::ALL.into_iter().find(|set| set.as_str() == word);
+        if set.is_none() {
+            self.problems.unknown(node.at, "set", &word, Each::ALL.map(Each::as_str));
         }
-        self.problems.unknown(node.at, "set", &word, ["shipments"]);
-        None
+        set.map(|value| At { at: node.at, value })
     }
 
     fn with(&mut self, node: Node) -> Option<At<String>> {

@@ -3,6 +3,7 @@
 use kontor_domain::OrderLife;
 
 use super::Planner;
+use crate::language::Each;
 use crate::order::StepState;
 use crate::{Course, Queue, Step, StepKey};
 
@@ -74,7 +75,7 @@ impl Planner<'_> {
 
     /// Whether the parcel was dealt with before the order was cancelled.
     fn told(&self, shipment: &kontor_domain::Shipment) -> bool {
-        let steps = self.flow.steps.iter().filter(|step| step.for_each.is_some());
+        let steps = self.flow.steps.iter().filter(|step| step.for_each == Some(Each::Shipments));
         let mut keys = steps.map(|step| StepKey::item(step.name.clone(), shipment.id.as_str()));
         keys.any(|key| self.steps.get(&key).is_some_and(|state| !matches!(state, StepState::Skipped { .. })))
     }

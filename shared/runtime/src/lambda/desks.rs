@@ -9,14 +9,15 @@ use kontor_connectors::Registry;
 use kontor_connectors::config::Scope;
 use kontor_connectors::http::ClientOptions;
 use kontor_connectors::registry::{Reader, RegistryError};
-use kontor_flow::engine::{AlertDesk, CommandDesk, EventDesk};
+use kontor_flow::engine::{AlertDesk, CommandDesk, EventDesk, PollDesk};
 use kontor_flow::ports::{Mailer, Notifier, ThenSend};
 use kontor_flow::remedy::BoxError;
 use kontor_flow::{Address, Queue};
 
 use super::{Deployed, Made, Workshop};
-use crate::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, SKEW, Worker};
+use crate::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, POLLING, SKEW, Worker};
 use crate::book::{Book, Library};
+use crate::clock;
 
 /// Works off events.
 pub struct EventShop {
@@ -78,6 +79,20 @@ impl CommandShop {
         Self { mailer: Some(mailer), ..self }
     }
 
+    fn poll_desk(&self, book: &Book, registry: &Arc<Registry>) -> PollDesk {
+        PollDesk {
+            connectors: Arc::clone(registry) as _,
+            cursors: Arc::clone(&self.store) as _,
+            reader: Arc::clone(&self.store) as _,
+            index: Arc::clone(&self.store) as _,
+            intake: Arc::new(Reader(Arc::clone(&book.config))),
+            sender: Arc::clone(&self.queues) as _,
+            clock: clock::now,
+            limit: POLLING,
+            addresses: book.config.webhook_addresses(),
+        }
+    }
+
     fn connectors(&self, book: &Book) -> Result<Registry, RegistryError> {
         let scope = Scope::Work(self.queue);
         Registry::build(&book.config, &book.secrets, scope, self.mailer.clone(), ClientOptions::default())
@@ -93,6 +108,7 @@ impl Workshop for CommandShop {
             reader: Arc::clone(&self.store) as _,
             leases: Arc::clone(&self.store) as _,
             closing: None,
+            polls: (self.queue == Queue::Shops).then(|| Arc::new(self.poll_desk(&book, &registry))),
             connectors: registry,
             outbox: Arc::new(ThenSend {
                 store: Arc::clone(&self.store),

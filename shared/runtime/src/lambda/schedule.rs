@@ -9,7 +9,9 @@ use kontor_flow::ports::{Cursors, OrderIndex};
 use kontor_flow::remedy::BoxError;
 use serde::de::IgnoredAny;
 
-use super::{Deployed, EventShop, RESERVE, ahead, serve, time_left};
+use kontor_connectors::config::Scope;
+
+use super::{Deployed, EventShop, NoSecrets, RESERVE, ahead, serve, time_left};
 use crate::clock;
 
 /// The run lock; the table's rights name it too.
@@ -57,6 +59,23 @@ pub(super) async fn run_locked(
         tracing::warn!("the run took longer than its lock");
     }
     Ok(Some(report?))
+}
+
+/// The function that has shops asked for their orders. It asks none itself: who works for the shops does.
+///
+/// # Errors
+/// If it can't start.
+pub async fn polls(house: Deployed) -> Result<(), lambda_runtime::Error> {
+    let library = &house.library(Scope::Nothing, Arc::new(NoSecrets)).await;
+    let sender = &house.queues();
+    serve(house.signals, |_: IgnoredAny, _| async move {
+        let now = clock::now();
+        let book = library.book(now).await?;
+        let asked = crate::polls::send(sender.as_ref(), crate::polls::due(&book.config, now)).await?;
+        metrics::counter!("polls").increment(u64::try_from(asked).unwrap_or(u64::MAX));
+        Ok(asked)
+    })
+    .await
 }
 
 /// The function that does what has become due.

@@ -69,6 +69,7 @@ impl Session<'_> {
             Action::ErpPayment => payment(self, job).await,
             Action::ErpShipment => shipment(self, job).await,
             Action::ErpInvoice => invoice(self, job).await,
+            Action::ErpUpdate | Action::ErpCreditNote => Err(unmapped("the simulated flows have no such step")),
             Action::ErpCancel => cancel(self, job).await,
             Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
                 Err(unmapped("this is no work for the ERP"))
@@ -207,6 +208,7 @@ async fn sales_order(session: &Session<'_>, job: &Job<'_>) -> Outcome {
         id: document(order.id),
         number: None,
         total: Some(order.total),
+        booked: None,
     };
     if is_withdrawn(job) {
         return Ok(found.as_ref().map_or(StepResult::Withdrawn, told));

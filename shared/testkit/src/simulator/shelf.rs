@@ -335,6 +335,11 @@ impl Cursors for World {
         .await
     }
 
+    async fn peek(&self, name: &str) -> Result<String, StoreError> {
+        let cursor = |s: &mut State| s.shelf.cursors.get(name).map(|(_, _, cursor)| cursor.clone());
+        self.ask(CONFIG, |s| Ok(cursor(s).unwrap_or_default())).await
+    }
+
     async fn save(&self, name: &str, owner: &Owner, cursor: &str) -> Result<bool, StoreError> {
         self.ask(SAVE, |s| {
             let Some((by, until, saved)) = s.shelf.cursors.get_mut(name) else { return Ok(false) };

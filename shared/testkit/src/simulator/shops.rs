@@ -191,6 +191,8 @@ impl Connector for ShopClerk {
             | Action::ErpPayment
             | Action::ErpShipment
             | Action::ErpInvoice
+            | Action::ErpUpdate
+            | Action::ErpCreditNote
             | Action::ErpCancel
             | Action::MailSend => {
                 let what = "this is no work for a shop".to_owned();

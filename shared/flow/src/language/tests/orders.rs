@@ -161,7 +161,7 @@ pub(super) fn result_of(command: &Command) -> StepResult {
     match command.action {
         Action::ErpCustomer => StepResult::Customer { id: id("100"), number: number("C100") },
         Action::ErpSalesOrder => {
-            StepResult::SalesOrder { id: id("200"), number: number("A-1010"), total: None }
+            StepResult::SalesOrder { id: id("200"), number: number("A-1010"), total: None, booked: None }
         }
         Action::ErpPayment => StepResult::PaymentBooked { invoice: None },
         Action::ErpShipment => StepResult::Shipment { id: id("300"), number: number("L-1") },
