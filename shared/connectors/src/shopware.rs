@@ -1,18 +1,50 @@
-//! Shopware: not connected yet.
+//! Shopware 6: proves and reads its webhooks, asks for its orders, and tells it of payments, shipments and cancellations
+//! (Admin API).
+
+mod amounts;
+mod api;
+mod deeds;
+mod examine;
+mod front;
+mod order;
+mod read;
+#[cfg(test)]
+mod tests;
+mod wire;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kontor_domain::{ShopId, ShopOrderId};
-use kontor_flow::ports::{Connector, Job, ReadError, Storefront};
-use kontor_flow::storefront::{Finding, Hook, Notice, OrderPage, Sighting, Window};
-use kontor_flow::{CallError, Envelope, Finish, Happened, Hint, System};
+use kontor_domain::ShopId;
+use kontor_flow::ports::{Connector, Job};
+use kontor_flow::{Action, CallError, Finish, Happened, Hint, Problem, StepResult, System};
 use secrecy::SecretString;
 
+use self::api::Api;
+pub use self::read::read;
 use crate::config::ShopConfig;
+use crate::http::Calls;
 use crate::proof::{Encoding, Proof, Topic};
 use crate::secrets::{MissingSecret, SecretBook};
 
-/// How this shop signs.
+/// What the shop tells us of. Changes of other records of an order don't always write the order itself, so states are told
+/// one by one; what nothing tells of is found by asking.
+pub const EVENTS: [&str; 13] = [
+    "checkout.order.placed",
+    "order.written",
+    "state_enter.order.state.cancelled",
+    "state_enter.order.state.completed",
+    "state_enter.order_transaction.state.paid",
+    "state_enter.order_transaction.state.paid_partially",
+    "state_enter.order_transaction.state.refunded",
+    "state_enter.order_transaction.state.refunded_partially",
+    "state_enter.order_transaction.state.cancelled",
+    "state_enter.order_transaction.state.failed",
+    "state_enter.order_transaction.state.chargeback",
+    "state_enter.order_delivery.state.returned",
+    "state_enter.order_delivery.state.returned_partially",
+];
+
+/// How this shop signs: hex of HMAC-SHA256 in `shopware-shop-signature`, with the secret the app was registered with.
 ///
 /// # Errors
 /// [`MissingSecret`] if a webhook secret was not resolved.
@@ -21,29 +53,24 @@ pub fn proof(shop: &ShopConfig, secrets: &SecretBook) -> Result<Proof, MissingSe
     Ok(signed(shop.id.clone(), secrets.collect::<Result<_, _>>()?))
 }
 
-/// How every shop of this kind signs.
+/// How every shop of this kind signs. What a webhook is about stands in its signed body.
 pub(crate) fn signed(shop: ShopId, secrets: Vec<SecretString>) -> Proof {
     Proof {
         shop,
         signature_header: "shopware-shop-signature",
         encoding: Encoding::Hex,
         topic: Topic::Body("notice"),
-        kept_headers: &[],
+        kept_headers: &["sw-version"],
         ping_prefix: None,
         secrets,
     }
 }
 
-/// Reads an order that was fetched.
-///
-/// # Errors
-/// [`ReadError`] with the place in the body.
-pub fn read(shop: &ShopConfig, envelope: &Envelope) -> Result<Vec<Happened>, ReadError> {
-    Err(crate::reading::failed(shop, envelope, "Shopware is not connected yet".into()))
+/// Speaks to the Admin API of one Shopware shop.
+pub struct Shopware {
+    shop: ShopId,
+    api: Api,
 }
-
-/// Speaks to the API of one Shopware shop.
-pub struct Shopware {}
 
 impl Shopware {
     /// Makes the connector.
@@ -51,57 +78,56 @@ impl Shopware {
     /// # Errors
     /// [`MissingSecret`] if the keys were not resolved.
     pub fn new(
-        _shop: &ShopConfig,
-        _secrets: &SecretBook,
-        _client: reqwest::Client,
+        shop: &ShopConfig,
+        secrets: &SecretBook,
+        client: reqwest::Client,
     ) -> Result<Self, MissingSecret> {
-        Ok(Self {})
+        Ok(Self { shop: shop.id.clone(), api: Api::new(shop, secrets, client)? })
     }
+}
+
+/// Whether a text is an id of Shopware's: 32 hexadecimal digits in small letters. Anything else is refused by its API, and
+/// has no place in a path.
+fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+fn refused(call: &'static str, kind: &str, title: &str) -> CallError {
+    let problem = Problem { kind: kind.to_owned(), title: title.to_owned(), ..Problem::default() };
+    CallError::Refused { system: System::Shopware, call, status: 200, problem }
+}
+
+fn unmapped(what: &str) -> CallError {
+    CallError::Unmapped { system: System::Shopware, what: what.to_owned() }
 }
 
 #[async_trait]
 impl Connector for Shopware {
-    async fn perform(&self, _job: Job<'_>) -> Result<Finish, CallError> {
-        Err(unconnected())
+    async fn perform(&self, job: Job<'_>) -> Result<Finish, CallError> {
+        let calls = Calls::default();
+        let result: StepResult = match job.command.action {
+            Action::ShopPaid => self.paid(&job, &calls).await?,
+            Action::ShopShipment => self.shipment(&job, &calls).await?,
+            Action::ShopCancel => self.cancel(&job, &calls).await?,
+            Action::ErpCustomer
+            | Action::ErpSalesOrder
+            | Action::ErpPayment
+            | Action::ErpShipment
+            | Action::ErpInvoice
+            | Action::ErpUpdate
+            | Action::ErpCreditNote
+            | Action::ErpCancel
+            | Action::MailSend => return Err(unmapped("this is no work for a shop")),
+        };
+        Ok(Finish { result, calls: calls.made() })
     }
 
-    async fn look_up(&self, _hint: &Hint, _now: Timestamp) -> Result<Vec<Happened>, CallError> {
-        Err(unconnected())
+    /// Its webhooks are signed, so nothing is ever looked up by a hint; what they name is fetched.
+    async fn look_up(&self, hint: &Hint, _now: Timestamp) -> Result<Vec<Happened>, CallError> {
+        Err(refused(
+            "look up",
+            "no_hints",
+            &format!("Shopware sends no hints, but one names a {}", hint.entity),
+        ))
     }
-}
-
-#[async_trait]
-impl Storefront for Shopware {
-    async fn changed(
-        &self,
-        _window: Window,
-        _page: Option<&str>,
-        _now: Timestamp,
-    ) -> Result<OrderPage, CallError> {
-        Err(unconnected())
-    }
-
-    async fn order(&self, _id: &ShopOrderId, _now: Timestamp) -> Result<Option<Sighting>, CallError> {
-        Err(unconnected())
-    }
-
-    fn notice(&self, _delivery: &Envelope) -> Result<Notice, ReadError> {
-        Ok(Notice::Nothing)
-    }
-
-    async fn hooks(&self, _address: &str) -> Result<Vec<Hook>, CallError> {
-        Err(unconnected())
-    }
-
-    async fn connect(&self, _address: &str) -> Result<Vec<String>, CallError> {
-        Err(unconnected())
-    }
-
-    async fn examine(&self, _address: Option<&str>, _now: Timestamp) -> Vec<Finding> {
-        Vec::new()
-    }
-}
-
-fn unconnected() -> CallError {
-    CallError::Unmapped { system: System::Shopware, what: "this is not connected yet".to_owned() }
 }

@@ -6,6 +6,7 @@ pub mod contract;
 mod faults;
 mod server;
 pub mod shopify;
+pub mod shopware;
 pub mod smtp;
 pub mod traffic;
 pub mod weclapp;

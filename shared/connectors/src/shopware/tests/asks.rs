@@ -1,0 +1,210 @@
+//! How the stand-in of a shop is asked for its orders, and what is found out about the connection.
+
+use jiff::Timestamp;
+use kontor_flow::ports::Storefront;
+use kontor_flow::storefront::{Sighting, Window};
+use kontor_flow::{CallError, Remedy};
+use kontor_sandbox::Switches;
+use serde_json::{Map, Value, json};
+
+use super::{PREPAID, order, shop, standing};
+use crate::shop_testing::{NOW, client, secrets, time};
+use crate::shopware::front::PAGE;
+use crate::shopware::{EVENTS, Shopware, read};
+
+const PREPAYMENT: &str = "prepayment-open";
+
+fn now() -> Timestamp {
+    time(NOW)
+}
+
+/// The stand-in has a clock of its own: windows reach to the end of it.
+fn since(from: &str) -> Window {
+    Window { from: time(from), until: time("2099-01-01T00:00:00Z") }
+}
+
+/// Every page of a window.
+async fn all(connector: &Shopware, window: Window) -> Vec<Sighting> {
+    let (mut all, mut page) = (Vec::new(), None);
+    loop {
+        let found = connector.changed(window, page.as_deref(), now()).await.unwrap();
+        all.extend(found.orders);
+        page = found.next;
+        if page.is_none() {
+            return all;
+        }
+    }
+}
+
+fn ids(found: &[Sighting]) -> Vec<&str> {
+    let mut ids: Vec<&str> = found.iter().map(|sighting| sighting.order.as_str()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test]
+async fn an_order_is_fetched_whole_and_read_as_it_was_seen() {
+    let (sandbox, connector) = standing(&["prepaid-promotion"]).await;
+    let seen = connector.order(&PREPAID.parse().unwrap(), now()).await.unwrap().unwrap();
+    let told = read(&shop(&sandbox.url), &seen.envelope).unwrap();
+    assert_eq!(
+        told[0].events.iter().map(|record| record.event.word()).collect::<Vec<_>>(),
+        ["placed", "paid", "life"]
+    );
+    assert!(told[0].events.iter().all(|record| record.as_of == seen.as_of && record.seen == Some(now())));
+    for nobody in ["00000000000000000000000000000000", "17", "../order"] {
+        let found =
+            connector.order(&nobody.parse().unwrap_or_else(|_| "17".parse().unwrap()), now()).await.unwrap();
+        assert_eq!(found, None, "{nobody}");
+    }
+}
+
+#[tokio::test]
+async fn orders_are_found_by_what_changed_of_them() {
+    let (sandbox, connector) = standing(&["prepaid-promotion", PREPAYMENT, "net-business"]).await;
+    let prepayment = order(PREPAYMENT)["id"].as_str().unwrap().to_owned();
+    let net = order("net-business")["id"].as_str().unwrap().to_owned();
+    assert_eq!(all(&connector, since("2026-11-16T00:00:00Z")).await.len(), 3);
+    // From here on only what the stand-in stamps by its own clock.
+    let later = since("2026-11-17T00:00:00Z");
+    assert_eq!(ids(&all(&connector, later).await), [""; 0]);
+    assert!(sandbox.state().turn(&prepayment, "order_transaction", "paid"));
+    assert_eq!(ids(&all(&connector, later).await), [prepayment.as_str()], "the order itself was not touched");
+    assert!(sandbox.state().turn(PREPAID, "order_delivery", "ship"));
+    let comment = Map::from_iter([("customerComment".to_owned(), json!("changed"))]);
+    assert!(sandbox.state().edit(&net, &comment));
+    let found = all(&connector, later).await;
+    let mut expected = [prepayment.as_str(), PREPAID, net.as_str()];
+    expected.sort_unstable();
+    assert_eq!(ids(&found), expected);
+    // Whatever of it changed, it is told once.
+    assert!(
+        sandbox.state().turn(&net, "order_transaction", "paid")
+            && sandbox.state().turn(&net, "order_delivery", "ship")
+    );
+    assert_eq!(ids(&all(&connector, later).await), expected);
+    assert_eq!(
+        ids(&all(&connector, Window { until: later.from, ..later }).await),
+        [""; 0],
+        "a window has an end"
+    );
+}
+
+#[tokio::test]
+async fn many_orders_come_page_by_page() {
+    let (sandbox, connector) = standing(&[]).await;
+    let count = PAGE * 2 + 3;
+    for n in 0..count {
+        let mut order = order(PREPAYMENT);
+        order["id"] = json!(format!("{n:032x}"));
+        order["transactions"][0]["id"] = json!(format!("{:032x}", n + 1_000));
+        order["deliveries"][0]["id"] = json!(format!("{:032x}", n + 2_000));
+        assert!(sandbox.state().seed(&order));
+    }
+    let found = all(&connector, since("2026-11-16T00:00:00Z")).await;
+    let mut each = ids(&found);
+    each.dedup();
+    assert_eq!((found.len(), each.len()), (count, count));
+    let foreign = connector.changed(since("2026-11-16T00:00:00Z"), Some("eyJhIjoxfQ=="), now()).await;
+    assert!(matches!(foreign, Err(CallError::Unmapped { .. })));
+}
+
+#[tokio::test]
+async fn one_token_serves_many_calls_and_a_new_one_follows() {
+    let (sandbox, connector) = standing(&["prepaid-promotion"]).await;
+    let id = PREPAID.parse().unwrap();
+    for _ in 0..3 {
+        connector.order(&id, now()).await.unwrap().unwrap();
+    }
+    let calls = |call: &str| sandbox.state().report().calls.get(call).copied().unwrap_or_default();
+    assert_eq!(calls("oauth/token"), 1);
+    sandbox.state().end_tokens();
+    connector.order(&id, now()).await.unwrap().unwrap();
+    assert_eq!((calls("oauth/token"), calls("refused")), (2, 1), "refused once, then renewed");
+    let in_ten_minutes = time("2026-11-21T12:09:30Z");
+    connector.order(&id, in_ten_minutes).await.unwrap().unwrap();
+    assert_eq!((calls("oauth/token"), calls("refused")), (3, 1), "renewed before it ends");
+}
+
+#[tokio::test]
+async fn many_at_once_share_one_token() {
+    let (sandbox, connector) = standing(&["prepaid-promotion"]).await;
+    let id = PREPAID.parse().unwrap();
+    let each = || connector.order(&id, now());
+    let (a, b, c, d) = tokio::join!(each(), each(), each(), each());
+    assert!([a, b, c, d].into_iter().all(|found| found.is_ok_and(|found| found.is_some())));
+    sandbox.state().end_tokens();
+    let (a, b, c, d) = tokio::join!(each(), each(), each(), each());
+    assert!([a, b, c, d].into_iter().all(|found| found.is_ok()));
+    assert_eq!(sandbox.state().report().calls["oauth/token"], 2);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_says_what_to_do() {
+    let (sandbox, connector) = standing(&["prepaid-promotion"]).await;
+    let ask =
+        async |connector: &Shopware| connector.order(&PREPAID.parse().unwrap(), now()).await.unwrap_err();
+    sandbox.state().switch(Switches { outage: true, ..Switches::default() });
+    assert!(matches!(ask(&connector).await.remedy(), Remedy::Retry { .. }));
+    sandbox.state().switch(Switches { rate_limit_per_mille: 1_000, ..Switches::default() });
+    assert!(matches!(ask(&connector).await, CallError::RateLimited { .. }));
+    sandbox.state().switch(Switches::default());
+    sandbox.state().take_away("order:read");
+    let denied = ask(&connector).await;
+    assert_eq!(denied.remedy(), Remedy::Alarm);
+    insta::assert_snapshot!(denied, @"");
+    let mut wrong = shop(&sandbox.url);
+    wrong.api.as_mut().unwrap().secret = Some(crate::secrets::SecretRef::Env("KEY".to_owned()));
+    let wrong = Shopware::new(&wrong, &secrets(), client()).unwrap();
+    insta::assert_snapshot!(ask(&wrong).await, @"");
+}
+
+fn said(findings: &[kontor_flow::storefront::Finding]) -> String {
+    let line = |f: &kontor_flow::storefront::Finding| {
+        format!("{} {}: {}", if f.good { "ok" } else { "NO" }, f.what, f.said)
+    };
+    findings.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_connection_is_tried() {
+    let (sandbox, connector) = standing(&["prepaid-promotion"]).await;
+    let address = "https://you.example/webhooks/shopware/kaffee";
+    // The stand-in's clock is the machine's.
+    let found = connector.examine(Some(address), now()).await;
+    let kinds: Vec<&str> = found.iter().map(|finding| finding.what.as_str()).collect();
+    assert_eq!(kinds, ["credentials", "version", "clock", "rights", "webhooks"]);
+    let clockless: Vec<_> = found.into_iter().filter(|finding| finding.what != "clock").collect();
+    insta::assert_snapshot!(said(&clockless), @"");
+    sandbox.state().take_away("order:read");
+    let rights = connector.examine(None, now()).await;
+    insta::assert_snapshot!(said(&rights[3..]), @"");
+    let mut wrong = shop(&sandbox.url);
+    wrong.api.as_mut().unwrap().secret = Some(crate::secrets::SecretRef::Env("KEY".to_owned()));
+    let wrong = Shopware::new(&wrong, &secrets(), client()).unwrap();
+    insta::assert_snapshot!(said(&wrong.examine(None, now()).await), @"");
+}
+
+#[tokio::test]
+async fn webhooks_are_looked_at_where_the_shop_shows_them() {
+    let (sandbox, connector) = standing(&[]).await;
+    let address = "https://you.example/webhooks/shopware/kaffee";
+    let hook = |event: &str, active: bool| json!({ "id": format!("id-{event}"), "eventName": event, "url": address, "active": active });
+    let mut hooks: Vec<Value> = EVENTS.iter().map(|event| hook(event, true)).collect();
+    sandbox.state().install(hooks.clone());
+    assert!(connector.hooks(address).await.unwrap().iter().all(|hook| hook.active && hook.id.is_some()));
+    assert_eq!(
+        connector.connect(address).await.unwrap(),
+        ["All webhooks of the app are there and switched on."]
+    );
+    hooks[1]["active"] = json!(false);
+    hooks.remove(0);
+    sandbox.state().install(hooks);
+    let off: Vec<_> =
+        connector.hooks(address).await.unwrap().into_iter().filter(|hook| !hook.active).collect();
+    let off: Vec<_> = off.iter().map(|hook| (hook.topic.as_str(), hook.id.is_some())).collect();
+    assert_eq!(off, [("checkout.order.placed", false), ("order.written", true)]);
+    insta::assert_snapshot!(connector.connect(address).await.unwrap().join("\n"), @"");
+    sandbox.state().take_away("webhook:read");
+    assert_eq!(connector.hooks(address).await.unwrap(), [], "an app may not see them");
+}
