@@ -1,37 +1,37 @@
 //! WooCommerce: proves and reads its webhooks, and tells it of payments, shipments and cancellations (REST v3).
 
+mod api;
 mod front;
+mod hooks;
 mod order;
+mod paging;
 mod read;
+mod refunds;
+mod shipping;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+use std::sync::RwLock;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kontor_domain::{OrderLife, Shipment, ShopId};
+use kontor_domain::{OrderLife, ShopId};
 use kontor_flow::ports::{Connector, Job, Past};
-use kontor_flow::remedy::Effect;
-use kontor_flow::{Action, CallError, Finish, Happened, Hint, Problem, StepResult, System};
-use reqwest::{Method, RequestBuilder};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::de::DeserializeOwned;
+use kontor_flow::{Action, CallError, Finish, Happened, Hint, StepResult};
+use reqwest::Method;
+use secrecy::SecretString;
 
+use self::api::{CORE, NO_SUCH_ORDER, refused, unmapped};
 pub use self::read::read;
-use self::wire::{ErrorBody, NewMeta, NewNote, Note, OrderUpdate, Parcel, Standing, Status};
-use crate::config::ShopConfig;
-use crate::http::{Answer, Calls};
+use self::wire::{OrderUpdate, Standing, Status};
+use crate::config::{ShopConfig, Tracking};
+use crate::http::Calls;
 use crate::proof::{Encoding, Proof, Topic};
-use crate::reading;
 use crate::secrets::{MissingSecret, SecretBook};
 
 const GET_ORDER: &str = "GET /orders/{id}";
 const PUT_ORDER: &str = "PUT /orders/{id}";
-const GET_NOTES: &str = "GET /orders/{id}/notes";
-const POST_NOTE: &str = "POST /orders/{id}/notes";
-
-/// The code of a 404 for an order; a 404 without it is a wrong address.
-const NO_SUCH_ORDER: &str = "woocommerce_rest_shop_order_invalid_id";
 
 /// How this shop signs: base64 of HMAC-SHA256 in `X-WC-Webhook-Signature`. The call WooCommerce makes when a webhook is
 /// saved has no signature and wants exactly a 200. WooCommerce decodes HTML entities in its secret before it signs: make
@@ -59,8 +59,15 @@ pub(crate) fn signed(shop: ShopId, secrets: Vec<SecretString>) -> Proof {
 
 /// Speaks to the API of one WooCommerce shop.
 pub struct WooCommerce {
-    orders: String,
+    shop: ShopId,
+    /// Up to `/wp-json`.
+    base: String,
     keys: Option<(SecretString, SecretString)>,
+    /// What webhooks are signed with, where that is at hand.
+    signing: Option<SecretString>,
+    /// How it is told of parcels, if the configuration says so, and as was found out.
+    tracking: Option<Tracking>,
+    found: RwLock<Option<Tracking>>,
     client: reqwest::Client,
 }
 
@@ -81,40 +88,29 @@ impl WooCommerce {
             }
             None => None,
         };
-        let orders = format!("{}/wp-json/wc/v3/orders", shop.url.trim_end_matches('/'));
-        Ok(Self { orders, keys, client })
-    }
-
-    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, CallError> {
-        let (key, secret) =
-            self.keys.as_ref().ok_or_else(|| unmapped("the shop has no `api` in kontor.yaml"))?;
-        let request = self.client.request(method, format!("{}/{path}", self.orders));
-        Ok(request.basic_auth(key.expose_secret(), Some(secret.expose_secret())))
-    }
-
-    async fn get<T: DeserializeOwned>(
-        &self,
-        calls: &Calls,
-        call: &'static str,
-        path: &str,
-    ) -> Result<T, CallError> {
-        let request = self.request(Method::GET, path)?;
-        let answer = calls.send(System::Woocommerce, call, Effect::None, request).await?;
-        understood(call, Effect::None, &answer)
+        // Who only carries out commands has no webhook secrets.
+        let signing = shop.webhook_secrets.first().and_then(|secret| secrets.get(secret).ok());
+        Ok(Self {
+            shop: shop.id.clone(),
+            base: format!("{}/wp-json", shop.url.trim_end_matches('/')),
+            keys,
+            signing,
+            tracking: shop.api.as_ref().and_then(|api| api.tracking),
+            found: RwLock::new(None),
+            client,
+        })
     }
 
     /// Writes to the order. The same words twice have one effect.
     async fn put(&self, calls: &Calls, id: &str, update: &OrderUpdate<'_>) -> Result<Standing, CallError> {
-        let request = self.request(Method::PUT, id)?.json(update);
-        let answer = calls.send(System::Woocommerce, PUT_ORDER, Effect::Possible, request).await?;
-        understood(PUT_ORDER, Effect::Possible, &answer)
+        self.write(calls, (Method::PUT, PUT_ORDER), &format!("{CORE}/orders/{id}"), update).await
     }
 
     /// Marks the order as paid. `set_paid` does nothing for orders that are on hold, so the status is set. It is looked at
     /// first, always: a webhook may be minutes late, and the write would bring an order back that was just cancelled.
     async fn paid(&self, job: &Job<'_>, calls: &Calls) -> Result<StepResult, CallError> {
         let id = job.order.key.order.as_str();
-        let standing: Standing = self.get(calls, GET_ORDER, id).await?;
+        let standing: Standing = self.get(calls, GET_ORDER, &format!("{CORE}/orders/{id}")).await?;
         match standing.status {
             Status::Processing | Status::Completed => return Ok(StepResult::Told),
             Status::Cancelled | Status::Refunded | Status::Trash | Status::Draft => {
@@ -130,46 +126,15 @@ impl WooCommerce {
         if standing.date_paid_gmt.is_some() {
             return Ok(StepResult::Told);
         }
+        if job.past == Past::Withdrawn {
+            return Ok(StepResult::Withdrawn);
+        }
         let payments = job.order.facts.payments.values().filter_map(kontor_flow::told::Told::current);
         let newest = payments.max_by_key(|payment| payment.received_at);
         let transaction_id =
             newest.map(|payment| payment.reference.as_deref().unwrap_or(payment.id.as_str()));
-        let update = OrderUpdate { status: "processing", transaction_id, meta_data: Vec::new() };
+        let update = OrderUpdate { status: Some("processing"), transaction_id, meta_data: Vec::new() };
         self.put(calls, id, &update).await?;
-        Ok(StepResult::Told)
-    }
-
-    /// Tells of a shipment: first status and meta, which can be repeated, and last the note, which can't, because the
-    /// customer gets it by mail. So whatever happens before the note may simply be done again. The order is looked at
-    /// before it is written to: the status would bring it back if it was just cancelled.
-    async fn shipment(&self, job: &Job<'_>, calls: &Calls) -> Result<StepResult, CallError> {
-        let shipment = shipment(job)?;
-        if matches!(job.order.facts.life(), OrderLife::Cancelled | OrderLife::Deleted) {
-            return Err(unmapped(
-                "a parcel left for an order that is cancelled in the shop: decide there what becomes of it",
-            ));
-        }
-        let id = job.order.key.order.as_str();
-        let notes = format!("{id}/notes");
-        let mark = format!("[{}]", shipment.id);
-        if matches!(job.past, Past::Unknown | Past::Withdrawn) {
-            let known: Vec<Note> = self.get(calls, GET_NOTES, &notes).await?;
-            if known.iter().any(|note| note.note.contains(&mark)) {
-                return Ok(StepResult::Told);
-            }
-        }
-        let standing: Standing = self.get(calls, GET_ORDER, id).await?;
-        if matches!(standing.status, Status::Cancelled | Status::Refunded | Status::Trash | Status::Draft) {
-            let why = "a parcel left for an order that is cancelled, refunded or gone in the shop: decide there what becomes of it";
-            return Err(refused(GET_ORDER, 200, "not_shippable", why));
-        }
-        let meta = NewMeta { key: format!("_kontor_shipment_{}", shipment.id), value: parcel(shipment) };
-        let update = OrderUpdate { status: "completed", transaction_id: None, meta_data: vec![meta] };
-        self.put(calls, id, &update).await?;
-        let note = NewNote { note: note(job, shipment, &mark), customer_note: true };
-        let request = self.request(Method::POST, &notes)?.json(&note);
-        let answer = calls.send(System::Woocommerce, POST_NOTE, Effect::Possible, request).await?;
-        let _: Note = understood(POST_NOTE, Effect::Possible, &answer)?;
         Ok(StepResult::Told)
     }
 
@@ -182,7 +147,7 @@ impl WooCommerce {
             OrderLife::Open | OrderLife::OnHold | OrderLife::Completed => {}
         }
         let id = job.order.key.order.as_str();
-        let standing: Standing = match self.get(calls, GET_ORDER, id).await {
+        let standing: Standing = match self.get(calls, GET_ORDER, &format!("{CORE}/orders/{id}")).await {
             Err(CallError::Refused { problem, .. }) if problem.kind == NO_SUCH_ORDER => {
                 return outcome("not there");
             }
@@ -204,7 +169,7 @@ impl WooCommerce {
         if standing.date_paid_gmt.is_some() {
             return Err(paid_meanwhile());
         }
-        let update = OrderUpdate { status: "cancelled", transaction_id: None, meta_data: Vec::new() };
+        let update = OrderUpdate { status: Some("cancelled"), ..OrderUpdate::default() };
         match self.put(calls, id, &update).await {
             Ok(_) => outcome("cancelled"),
             Err(CallError::Refused { problem, .. }) if problem.kind == NO_SUCH_ORDER => outcome("not there"),
@@ -213,87 +178,10 @@ impl WooCommerce {
     }
 }
 
-/// The shipment a command is about.
-fn shipment<'a>(job: &Job<'a>) -> Result<&'a Shipment, CallError> {
-    let item = job.command.step.item.as_deref();
-    let mut known = job.order.facts.shipments.iter();
-    let told = known.find(|(id, _)| Some(id.as_str()) == item).and_then(|(_, told)| told.current());
-    told.ok_or_else(|| unmapped("the shipment of the command is not known"))
-}
-
-fn parcel(shipment: &Shipment) -> Parcel<'_> {
-    Parcel {
-        carrier: shipment.carrier.as_deref().unwrap_or_default(),
-        tracking: shipment.tracking.iter().map(kontor_domain::TrackingNumber::as_str).collect(),
-        tracking_url: shipment.tracking_url.as_deref().unwrap_or_default(),
-        shipped_at: shipment.shipped_at.to_string(),
-    }
-}
-
-/// What the customer reads. The mark at its end is what the note is found by.
-fn note(job: &Job<'_>, shipment: &Shipment, mark: &str) -> String {
-    let order = job.order.facts.order();
-    let spoken = order.and_then(|order| order.parts().customer.language.as_deref());
-    let country = order.and_then(|order| order.delivery_address()).and_then(|to| to.country.as_ref());
-    let german = match spoken {
-        Some(language) => language == "de",
-        None => country.is_some_and(|country| matches!(country.as_str(), "DE" | "AT" | "CH" | "LI" | "LU")),
-    };
-    let numbers = shipment.tracking.iter().map(|number| number.as_str());
-    let parcel: Vec<&str> = shipment.carrier.as_deref().into_iter().chain(numbers).collect();
-    let parcel = if parcel.is_empty() { String::new() } else { format!(": {}", parcel.join(" ")) };
-    let url = shipment.tracking_url.as_deref().map(|url| format!(" {url}")).unwrap_or_default();
-    let (said, word) = if german {
-        ("Ihre Bestellung ist unterwegs", "Lieferung")
-    } else {
-        ("Your order is on its way", "Shipment")
-    };
-    format!("{said}{parcel}{url} ({word} {mark})")
-}
-
-/// The answer, if it says yes and can be read.
-fn understood<T: DeserializeOwned>(
-    call: &'static str,
-    effect: Effect,
-    answer: &Answer,
-) -> Result<T, CallError> {
-    let system = System::Woocommerce;
-    let status = answer.status.as_u16();
-    if answer.status.is_success() {
-        return reading::body(&answer.body).map_err(|error| CallError::Unreadable {
-            system,
-            call,
-            effect,
-            source: error.into(),
-        });
-    }
-    let problem = match reading::body::<ErrorBody>(&answer.body) {
-        Ok(error) => Problem { kind: error.code, title: error.message, ..Problem::default() },
-        Err(_) => Problem {
-            kind: "http".to_owned(),
-            title: "no answer of WooCommerce's".to_owned(),
-            ..Problem::default()
-        },
-    };
-    Err(match status {
-        401 | 403 => CallError::Denied { system, call, status, problem },
-        _ => CallError::Refused { system, call, status, problem },
-    })
-}
-
-fn refused(call: &'static str, status: u16, kind: &str, title: &str) -> CallError {
-    let problem = Problem { kind: kind.to_owned(), title: title.to_owned(), ..Problem::default() };
-    CallError::Refused { system: System::Woocommerce, call, status, problem }
-}
-
 /// Cancelling does not give money back, and does not call a parcel back: a person decides.
 fn paid_meanwhile() -> CallError {
     let why = "the order was paid or completed in the shop meanwhile";
     refused(GET_ORDER, 200, "not_cancellable", why)
-}
-
-fn unmapped(what: &str) -> CallError {
-    CallError::Unmapped { system: System::Woocommerce, what: what.to_owned() }
 }
 
 #[async_trait]
@@ -309,6 +197,8 @@ impl Connector for WooCommerce {
             | Action::ErpPayment
             | Action::ErpShipment
             | Action::ErpInvoice
+            | Action::ErpUpdate
+            | Action::ErpCreditNote
             | Action::ErpCancel
             | Action::MailSend => return Err(unmapped("this is no work for a shop")),
         };

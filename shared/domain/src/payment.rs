@@ -60,6 +60,13 @@ impl Refund {
     pub fn of(id: RefundId, amount: Money, refunded_at: Timestamp) -> Self {
         Self { id, amount, refunded_at, lines: Vec::new(), shipping: None, cumulative: false }
     }
+
+    /// Whether it is known what the refund is for, and not its amount alone. A refund of no line and no carriage says so with
+    /// a `shipping` of zero.
+    #[must_use]
+    pub fn is_detailed(&self) -> bool {
+        !self.lines.is_empty() || self.shipping.is_some()
+    }
 }
 
 /// A line of the order for which money went back.

@@ -1,62 +1,31 @@
-//! A stateful WooCommerce shop: the orders of its REST API v3 that Kontor writes to, as recorded from WooCommerce 9.2.5.
+//! A stateful WooCommerce shop: the parts of its REST API v3 that Kontor uses, as recorded from WooCommerce 9.2.5, its
+//! fulfilments (from 10.1 on), and the two tracking plugins.
 
-use std::collections::{BTreeMap, HashMap};
+mod books;
+mod hooks;
+mod order;
+mod orders;
+mod refusal;
+mod shipping;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State as Shared;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::extract::{Query, State as Shared};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::clock::now_ms;
+use self::books::Books;
+pub use self::books::Report;
+pub use self::order::RefundedLine;
+use self::refusal::Refusal;
+pub use self::shipping::Tracking;
 use crate::faults::{Fate, Faults, Switches};
 use crate::server::{Running, StartError, broken};
-
-/// Statuses an order can be given.
-const STATUS: &[&str] = &[
-    "auto-draft",
-    "pending",
-    "processing",
-    "on-hold",
-    "completed",
-    "cancelled",
-    "refunded",
-    "failed",
-    "checkout-draft",
-];
-
-/// What came of the calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    /// Orders by status.
-    pub orders: BTreeMap<String, usize>,
-    /// Notes to customers.
-    pub notes: usize,
-    /// Orders whose customer got the same note twice.
-    pub doubled_notes: Vec<u64>,
-    /// Notes to the customer by order, where there are any.
-    #[serde(default)]
-    pub told: BTreeMap<u64, usize>,
-    /// Calls by method and path, as in `PUT /orders/{id}`.
-    pub calls: BTreeMap<String, u64>,
-}
-
-struct Order {
-    fields: Map<String, Value>,
-    notes: Vec<Value>,
-}
-
-#[derive(Default)]
-struct Books {
-    orders: HashMap<u64, Order>,
-    next_note: u64,
-    calls: BTreeMap<&'static str, u64>,
-}
 
 /// The shop's state, shared by everything that serves it.
 #[derive(Clone)]
@@ -70,22 +39,93 @@ struct Inner {
     faults: Faults,
 }
 
+fn basic(key: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")))
+}
+
 impl State {
-    /// A shop without orders, with one consumer key and its secret.
+    /// A shop without orders, with one consumer key and its secret, that tells its customers of parcels by notes.
     #[must_use]
     pub fn new(key: &str, secret: &str) -> Self {
-        let authorization = format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")));
-        Self { inner: Arc::new(Inner { authorization, books: Mutex::default(), faults: Faults::new(1) }) }
+        let inner =
+            Inner { authorization: basic(key, secret), books: Mutex::default(), faults: Faults::new(1) };
+        Self { inner: Arc::new(inner) }
     }
 
-    /// Puts an order in, as the webhook tells it; `id` is enough. `false` without one.
+    /// A second consumer key, that may only read.
+    pub fn read_only_key(&self, key: &str, secret: &str) {
+        self.books().read_only = Some(basic(key, secret));
+    }
+
+    /// What the shop has for parcels from now on.
+    pub fn ships_by(&self, tracking: Tracking) {
+        self.books().tracking = tracking;
+    }
+
+    /// Puts an order in, as the webhook tells it; `id` is enough. Notes and refunds of one that is there stay. `false` without
+    /// an id.
     #[must_use]
     pub fn seed(&self, order: &Value) -> bool {
-        let (Some(fields), Some(id)) = (order.as_object(), order.get("id").and_then(Value::as_u64)) else {
+        self.books().seed(order)
+    }
+
+    /// A customer orders now: the same, with the times of now. `false` without an id.
+    #[must_use]
+    pub fn place(&self, order: &Value) -> bool {
+        let mut books = self.books();
+        let Some(id) = order.get("id").and_then(Value::as_u64) else { return false };
+        let seeded = books.seed(order);
+        if let Some(order) = books.orders.get_mut(&id) {
+            order.stamp("date_created");
+            order.stamp("date_modified");
+        }
+        seeded
+    }
+
+    /// Somebody edits the order in the shop: `fields` replace what is there, and the time of its last change moves. `false` if
+    /// it is not there.
+    #[must_use]
+    pub fn edit(&self, id: u64, fields: &Value) -> bool {
+        let mut books = self.books();
+        let (Some(order), Some(fields)) = (books.orders.get_mut(&id), fields.as_object()) else {
             return false;
         };
-        self.books().orders.insert(id, Order { fields: fields.clone(), notes: Vec::new() });
+        order.fields.extend(fields.clone());
+        order.stamp("date_modified");
         true
+    }
+
+    /// Puts the order into the bin; `false` if it is not there.
+    #[must_use]
+    pub fn trash(&self, id: u64) -> bool {
+        self.books().orders.get_mut(&id).is_some_and(order::Order::trash)
+    }
+
+    /// Takes the order out of the bin; `false` if it is not in it.
+    #[must_use]
+    pub fn restore(&self, id: u64) -> bool {
+        self.books().orders.get_mut(&id).is_some_and(order::Order::restore)
+    }
+
+    /// Deletes the order for good; `false` if it is not there.
+    #[must_use]
+    pub fn delete(&self, id: u64) -> bool {
+        self.books().orders.remove(&id).is_some()
+    }
+
+    /// Gives `amount` back, for these lines. Answers the id of the refund; none if the order is not there.
+    #[must_use]
+    pub fn refund(&self, id: u64, amount: &str, lines: &[RefundedLine<'_>], restock: bool) -> Option<u64> {
+        let mut books = self.books();
+        let number = books.next_number();
+        books.orders.get_mut(&id)?.refund(number, amount, lines, restock);
+        Some(number)
+    }
+
+    /// Calls every webhook of `topic` that is switched on, and waits for the answers. Who does not answer with success seven
+    /// times in a row is switched off. Answers the statuses, 0 where none came.
+    pub async fn deliver(&self, topic: &str, id: u64) -> Vec<u16> {
+        hooks::deliver(self, topic, id).await
     }
 
     /// Sets the switches.
@@ -96,24 +136,7 @@ impl State {
     /// What came of the calls.
     #[must_use]
     pub fn report(&self) -> Report {
-        let books = self.books();
-        let mut report = Report::default();
-        for (id, order) in &books.orders {
-            *report.orders.entry(text(&order.fields, "status").to_owned()).or_default() += 1;
-            report.notes += order.notes.len();
-            if !order.notes.is_empty() {
-                report.told.insert(*id, order.notes.len());
-            }
-            let mut said: Vec<&str> =
-                order.notes.iter().filter_map(|note| note.get("note")?.as_str()).collect();
-            said.sort_unstable();
-            if said.array_windows().any(|[one, next]| one == next) {
-                report.doubled_notes.push(*id);
-            }
-        }
-        report.doubled_notes.sort_unstable();
-        report.calls = books.calls.iter().map(|(call, count)| ((*call).to_owned(), *count)).collect();
-        report
+        self.books().report()
     }
 
     /// The routes, to be served by anyone.
@@ -123,6 +146,20 @@ impl State {
 
     fn books(&self) -> MutexGuard<'_, Books> {
         self.inner.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the key is good, and for `method`. WooCommerce looks at that before anything else.
+    fn admit(&self, method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+        let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        if given == Some(self.inner.authorization.as_bytes()) {
+            return Ok(());
+        }
+        let read_only = self.books().read_only.clone();
+        match (read_only.is_some_and(|key| given == Some(key.as_bytes())), method) {
+            (true, &Method::GET) => Ok(()),
+            (true, _) => Err(Refusal::read_only()),
+            (false, _) => Err(Refusal::unknown_key()),
+        }
     }
 }
 
@@ -159,16 +196,58 @@ impl Sandbox {
     }
 }
 
-/// A request that was not carried out, in WordPress's form.
-struct Refusal(StatusCode, Value);
+/// What was asked for.
+struct Asked<'a> {
+    method: &'a str,
+    /// Without what comes before the id.
+    rest: &'a str,
+    query: Vec<(String, String)>,
+    body: &'a [u8],
+}
 
-impl Refusal {
-    fn new(status: StatusCode, code: &str, message: &str) -> Self {
-        Self(status, json!({"code": code, "message": message, "data": {"status": status.as_u16()}}))
+impl Asked<'_> {
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    fn no_order() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
+    fn sent(&self) -> Result<Map<String, Value>, Refusal> {
+        match serde_json::from_slice(self.body) {
+            Ok(Value::Object(sent)) => Ok(sent),
+            Ok(_) | Err(_) => {
+                Err(Refusal::new(StatusCode::BAD_REQUEST, "rest_invalid_json", "Invalid JSON body passed."))
+            }
+        }
+    }
+}
+
+/// What is answered.
+struct Reply {
+    status: StatusCode,
+    value: Value,
+    /// How many records there are, and on how many pages.
+    pages: Option<(usize, usize)>,
+    /// A webhook that was made and is called to see whether somebody is there: its id, and where it leads to.
+    ping: Option<(u64, String)>,
+}
+
+impl Reply {
+    fn ok(value: Value) -> Self {
+        Self { status: StatusCode::OK, value, pages: None, ping: None }
+    }
+
+    fn created(value: Value) -> Self {
+        Self { status: StatusCode::CREATED, ..Self::ok(value) }
+    }
+
+    /// A page of a list.
+    fn page(records: Vec<Value>, per_page: usize, page: usize) -> Self {
+        let total = records.len();
+        let shown: Vec<Value> = records
+            .into_iter()
+            .skip(per_page.saturating_mul(page.saturating_sub(1)))
+            .take(per_page)
+            .collect();
+        Self { pages: Some((total, total.div_ceil(per_page))), ..Self::ok(Value::Array(shown)) }
     }
 }
 
@@ -185,15 +264,20 @@ async fn api(
     }
     match fate {
         Fate::Answered => {}
-        Fate::Down => return answer(StatusCode::SERVICE_UNAVAILABLE, &json!("maintenance")),
-        Fate::Limited => return answer(StatusCode::TOO_MANY_REQUESTS, &json!("slow down")),
+        Fate::Down => return answer(StatusCode::SERVICE_UNAVAILABLE, &json!("maintenance"), None),
+        Fate::Limited => return answer(StatusCode::TOO_MANY_REQUESTS, &json!("slow down"), None),
     }
     match carry_out(&state, &method, &uri, &headers, &body) {
-        Ok((status, value)) => match state.inner.faults.never_answers().filter(|_| method == Method::POST) {
-            Some(wait) => broken(wait).await,
-            None => answer(status, &value),
-        },
-        Err(Refusal(status, value)) => answer(status, &value),
+        Ok(reply) => {
+            if let Some((id, url)) = &reply.ping {
+                hooks::ping(*id, url).await;
+            }
+            match state.inner.faults.never_answers().filter(|_| method == Method::POST) {
+                Some(wait) => broken(wait).await,
+                None => answer(reply.status, &reply.value, reply.pages),
+            }
+        }
+        Err(Refusal(status, value)) => answer(status, &value, None),
     }
 }
 
@@ -203,150 +287,33 @@ fn carry_out(
     uri: &Uri,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(StatusCode, Value), Refusal> {
-    if headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes)
-        != Some(state.inner.authorization.as_bytes())
-    {
-        let why = "Sorry, you cannot list resources.";
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "woocommerce_rest_cannot_view", why));
-    }
-    let no_route = || {
-        let why = "No route was found matching the URL and request method.";
-        Refusal::new(StatusCode::NOT_FOUND, "rest_no_route", why)
-    };
-    let rest = uri.path().strip_prefix("/wp-json/wc/v3/orders/").ok_or_else(no_route)?;
-    let (id, notes) = rest.split_once('/').map_or((rest, None), |(id, what)| (id, Some(what)));
-    let id: u64 = id.parse().map_err(|_| no_route())?;
-    let sent = || match serde_json::from_slice(body) {
-        Ok(Value::Object(sent)) => Ok(sent),
-        Ok(_) | Err(_) => {
-            Err(Refusal::new(StatusCode::BAD_REQUEST, "rest_invalid_json", "Invalid JSON body passed."))
-        }
-    };
+) -> Result<Reply, Refusal> {
+    let path = uri.path().strip_prefix("/wp-json/").ok_or_else(Refusal::no_route)?;
+    state.admit(method, headers)?;
+    let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| Refusal::no_route())?.0;
+    let asked = |rest| Asked { method: method.as_str(), rest, query, body };
     let mut books = state.books();
-    match (method.as_str(), notes) {
-        ("GET", None) => {
-            books.count("GET /orders/{id}").order(id).map(|order| (StatusCode::OK, order.to_json()))
-        }
-        ("PUT", None) => {
-            let order = books.count("PUT /orders/{id}").order(id)?;
-            order.change(&sent()?)?;
-            Ok((StatusCode::OK, order.to_json()))
-        }
-        ("GET", Some("notes")) => {
-            let order = books.count("GET /orders/{id}/notes").order(id)?;
-            Ok((StatusCode::OK, Value::Array(order.notes.clone())))
-        }
-        ("POST", Some("notes")) => {
-            let number = books.count("POST /orders/{id}/notes").next_note + 1;
-            books.next_note = number;
-            Ok((StatusCode::CREATED, books.order(id)?.add_note(number, &sent()?)?))
-        }
-        _ => Err(no_route()),
+    if let Some(rest) = path.strip_prefix("wc/v3/orders") {
+        return books.orders(&asked(rest));
+    }
+    if let Some(rest) = path.strip_prefix("wc/v3/webhooks") {
+        return books.webhooks(&asked(rest));
+    }
+    let tracking = books.tracking;
+    match tracking.plugin().and_then(|plugin| path.strip_prefix(plugin)?.strip_prefix("/orders")) {
+        Some(rest) => books.trackings(&asked(rest)),
+        None => Err(Refusal::no_route()),
     }
 }
 
-impl Books {
-    fn count(&mut self, call: &'static str) -> &mut Self {
-        *self.calls.entry(call).or_default() += 1;
-        self
-    }
-
-    fn order(&mut self, id: u64) -> Result<&mut Order, Refusal> {
-        self.orders.get_mut(&id).ok_or_else(Refusal::no_order)
-    }
-}
-
-impl Order {
-    fn to_json(&self) -> Value {
-        Value::Object(self.fields.clone())
-    }
-
-    /// Statuses, transaction and meta; the dates of payment and completion follow the status.
-    fn change(&mut self, sent: &Map<String, Value>) -> Result<(), Refusal> {
-        if let Some(status) = sent.get("status") {
-            let status = status.as_str().filter(|status| STATUS.contains(status)).ok_or_else(wrong_status)?;
-            self.set_status(status);
-        }
-        // Ignored for orders that need no payment any more: recorded with a bacs order on hold.
-        let needs_payment = matches!(text(&self.fields, "status"), "pending" | "failed");
-        if sent.get("set_paid") == Some(&json!(true)) && needs_payment {
-            self.set_status("processing");
-        }
-        if let Some(transaction) = sent.get("transaction_id") {
-            self.fields.insert("transaction_id".to_owned(), transaction.clone());
-        }
-        for meta in sent.get("meta_data").and_then(Value::as_array).into_iter().flatten() {
-            self.set_meta(meta);
-        }
-        self.stamp("date_modified_gmt");
-        Ok(())
-    }
-
-    fn set_status(&mut self, status: &str) {
-        let before = text(&self.fields, "status").to_owned();
-        self.fields.insert("status".to_owned(), json!(status));
-        let pays = matches!(status, "processing" | "completed")
-            && matches!(before.as_str(), "pending" | "on-hold" | "failed" | "");
-        if pays && self.fields.get("date_paid_gmt").is_none_or(Value::is_null) {
-            self.stamp("date_paid_gmt");
-        }
-        if status == "completed" && before != "completed" {
-            self.stamp("date_completed_gmt");
-        }
-    }
-
-    fn set_meta(&mut self, meta: &Value) {
-        let all = self.fields.entry("meta_data").or_insert_with(|| json!([]));
-        let Some(all) = all.as_array_mut() else { return };
-        match all.iter_mut().find(|known| known.get("key") == meta.get("key")) {
-            Some(known) => *known = meta.clone(),
-            None => all.push(meta.clone()),
-        }
-    }
-
-    /// WordPress writes its times without a zone; these are UTC.
-    fn stamp(&mut self, field: &str) {
-        self.fields.insert(field.to_owned(), json!(crate::clock::iso_seconds(now_ms())));
-    }
-
-    fn add_note(&mut self, id: u64, sent: &Map<String, Value>) -> Result<Value, Refusal> {
-        let note = sent.get("note").and_then(Value::as_str).filter(|note| !note.is_empty());
-        let missing = || {
-            Refusal::new(StatusCode::BAD_REQUEST, "rest_missing_callback_param", "Missing parameter(s): note")
-        };
-        let note = json!({
-            "id": id,
-            "author": "WooCommerce",
-            "date_created_gmt": crate::clock::iso_seconds(now_ms()),
-            "note": note.ok_or_else(missing)?,
-            "customer_note": sent.get("customer_note").and_then(Value::as_bool).unwrap_or(false),
-        });
-        self.notes.insert(0, note.clone());
-        Ok(note)
-    }
-}
-
-fn wrong_status() -> Refusal {
-    let why = format!("status is not one of {}.", STATUS.join(", "));
-    Refusal(
-        StatusCode::BAD_REQUEST,
-        json!({
-            "code": "rest_invalid_param",
-            "message": "Invalid parameter(s): status",
-            "data": {"status": 400, "params": {"status": why}},
-        }),
-    )
-}
-
-fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> &'f str {
-    fields.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn answer(status: StatusCode, value: &Value) -> Response {
+fn answer(status: StatusCode, value: &Value, pages: Option<(usize, usize)>) -> Response {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json; charset=UTF-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
+    if let Some((total, pages)) = pages {
+        headers.insert(HeaderName::from_static("x-wp-total"), HeaderValue::from(total));
+        headers.insert(HeaderName::from_static("x-wp-totalpages"), HeaderValue::from(pages));
+    }
     response
 }

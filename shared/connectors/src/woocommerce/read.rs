@@ -12,6 +12,7 @@ use kontor_flow::remedy::BoxError;
 use kontor_flow::{Envelope, Event, Happened};
 
 use super::order::placed;
+use super::refunds::detailed;
 use super::wire::{Gone, Order, Outline, RefundLine, Status};
 use crate::config::ShopConfig;
 use crate::reading::{Unreadable, at, body, deleted, failed, filled, money, seen, snapshot};
@@ -71,10 +72,7 @@ fn whole(
     let placed = placed(shop, &order)?;
     let mut events = vec![Event::Life(life(outline, &order, &placed))];
     events.extend(paid(&order, placed.parts().total)?.map(Event::Paid));
-    for (n, line) in order.refunds.iter().enumerate() {
-        let refund = refund(&format!("refunds[{n}]"), line, placed.parts().currency, as_of)?;
-        events.push(Event::Refunded(refund));
-    }
+    events.extend(refunds(&order, placed.parts().currency, as_of)?.into_iter().map(Event::Refunded));
     events.insert(0, Event::Placed(Box::new(placed)));
     Ok(events)
 }
@@ -136,6 +134,18 @@ fn paid(order: &Order, total: Money) -> Result<Option<Payment>, Unreadable> {
     let id = at(format_args!("id"), PaymentId::parse(THE_PAYMENT))?;
     let reference = filled(&order.transaction_id);
     Ok(Some(Payment { id, source: PaymentSource::Shop, amount: total, received_at, reference }))
+}
+
+/// The refunds: with what they are for where we fetched that too, and by their amounts where not.
+fn refunds(order: &Order, currency: Currency, as_of: Timestamp) -> Result<Vec<Refund>, Unreadable> {
+    let mut refunds = detailed(&order.kontor_refunds, &order.line_items, currency)?;
+    for (n, line) in order.refunds.iter().enumerate() {
+        let plain = refund(&format!("refunds[{n}]"), line, currency, as_of)?;
+        if refunds.iter().all(|known| known.id != plain.id) {
+            refunds.push(plain);
+        }
+    }
+    Ok(refunds)
 }
 
 /// A refund. WooCommerce tells no time for it in an order, so it is the order's.

@@ -69,6 +69,22 @@ pub(super) struct Outline {
     pub(super) refunds: Perhaps<Vec<Perhaps<RefundLine>>>,
 }
 
+/// What is looked at before a listed order is read: which one it is, and of when.
+#[derive(Deserialize)]
+pub(super) struct Glimpse {
+    pub(super) id: u64,
+    pub(super) status: Status,
+    pub(super) date_modified_gmt: String,
+    #[serde(default)]
+    refunds: Perhaps<Vec<Box<RawValue>>>,
+}
+
+impl Glimpse {
+    pub(super) fn has_refunds(&self) -> bool {
+        self.refunds.0.as_ref().is_some_and(|refunds| !refunds.is_empty())
+    }
+}
+
 /// An order. `price` of the lines is a float and is not read.
 #[derive(Deserialize)]
 pub(super) struct Order {
@@ -106,6 +122,9 @@ pub(super) struct Order {
     pub(super) fee_lines: Vec<FeeLine>,
     #[serde(default)]
     pub(super) refunds: Vec<RefundLine>,
+    /// Not WooCommerce's: the refunds themselves, put in when we fetched the order.
+    #[serde(default)]
+    pub(super) kontor_refunds: Vec<RefundRecord>,
 }
 
 /// An address. Only the billing address has an e-mail address.
@@ -147,6 +166,8 @@ pub(super) struct LineItem {
     /// Absent once the article is deleted.
     #[serde(default)]
     pub(super) sku: Option<String>,
+    #[serde(default)]
+    pub(super) meta_data: Vec<Meta>,
 }
 
 /// The tax of one rate, with six digits; nothing written where the rate does not apply.
@@ -196,6 +217,37 @@ pub(super) struct RefundLine {
     pub(super) total: Token,
 }
 
+/// A refund, as `GET /orders/{id}/refunds` tells it: a positive amount, and negative ones for what it is for.
+#[derive(Deserialize)]
+pub(super) struct RefundRecord {
+    pub(super) id: u64,
+    pub(super) date_created_gmt: String,
+    pub(super) amount: Token,
+    #[serde(default)]
+    pub(super) line_items: Vec<RefundItem>,
+    #[serde(default)]
+    pub(super) shipping_lines: Vec<RefundPart>,
+    #[serde(default)]
+    pub(super) fee_lines: Vec<RefundPart>,
+}
+
+/// A line that was refunded; which one of the order stands in its meta.
+#[derive(Deserialize)]
+pub(super) struct RefundItem {
+    pub(super) quantity: Token,
+    pub(super) total: Token,
+    pub(super) total_tax: Token,
+    #[serde(default)]
+    pub(super) meta_data: Vec<Meta>,
+}
+
+/// Carriage or a fee that was refunded.
+#[derive(Deserialize)]
+pub(super) struct RefundPart {
+    pub(super) total: Token,
+    pub(super) total_tax: Token,
+}
+
 /// What is looked at before an order is written to.
 #[derive(Deserialize)]
 pub(super) struct Standing {
@@ -212,15 +264,17 @@ pub(super) struct Note {
 /// An error of the REST API.
 #[derive(Deserialize)]
 pub(super) struct ErrorBody {
-    pub(super) code: String,
+    /// A word; a number where it is that of an exception.
+    pub(super) code: Token,
     #[serde(default)]
     pub(super) message: String,
 }
 
 /// `PUT /orders/{id}`.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct OrderUpdate<'a> {
-    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) transaction_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -248,4 +302,77 @@ pub(super) struct Parcel<'a> {
 pub(super) struct NewNote {
     pub(super) note: String,
     pub(super) customer_note: bool,
+}
+
+/// A fulfilment of WooCommerce's own (from 10.1 on, off by default; the routes are not there while it is off).
+#[derive(Deserialize)]
+pub(super) struct Fulfillment {
+    #[serde(default)]
+    pub(super) meta_data: Vec<Meta>,
+}
+
+/// `POST /orders/{id}/fulfillments`.
+#[derive(Serialize)]
+pub(super) struct NewFulfillment {
+    pub(super) status: &'static str,
+    pub(super) is_fulfilled: bool,
+    pub(super) meta_data: Vec<RawMeta>,
+}
+
+/// A field of a fulfilment.
+#[derive(Serialize)]
+pub(super) struct RawMeta {
+    pub(super) key: &'static str,
+    pub(super) value: Box<RawValue>,
+}
+
+/// What is in a fulfilment: a line of the order, and how many pieces of it.
+#[derive(Serialize)]
+pub(super) struct PackedItem {
+    pub(super) item_id: u64,
+    pub(super) qty: Box<RawValue>,
+}
+
+/// A parcel, as the tracking plugins tell it.
+#[derive(Deserialize)]
+pub(super) struct Tracked {
+    pub(super) tracking_number: Token,
+}
+
+/// `POST /orders/{id}/shipment-trackings` of the tracking plugins.
+#[derive(Serialize)]
+pub(super) struct NewTracking {
+    pub(super) tracking_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tracking_provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) custom_tracking_provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) custom_tracking_link: Option<String>,
+    pub(super) date_shipped: String,
+}
+
+/// A webhook.
+#[derive(Deserialize)]
+pub(super) struct HookRecord {
+    pub(super) id: u64,
+    pub(super) status: String,
+    pub(super) topic: String,
+    pub(super) delivery_url: String,
+}
+
+/// `POST /webhooks`.
+#[derive(Serialize)]
+pub(super) struct NewHook<'a> {
+    pub(super) name: &'a str,
+    pub(super) topic: &'a str,
+    pub(super) delivery_url: &'a str,
+    pub(super) secret: &'a str,
+}
+
+/// `PUT /webhooks/{id}`.
+#[derive(Serialize)]
+pub(super) struct HookUpdate<'a> {
+    pub(super) status: &'static str,
+    pub(super) secret: &'a str,
 }

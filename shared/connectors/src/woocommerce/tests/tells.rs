@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{basic_auth, body_json, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::config::ShopKind;
+use crate::config::{ShopKind, Tracking};
 use crate::shop_testing::{NOW, Work, client, envelope, erp_payment, fixture, secrets, shipment, shop, time};
 use crate::woocommerce::{WooCommerce, read};
 
@@ -26,8 +26,10 @@ fn work(action: Action) -> Work {
     Work::new(action, Some("S-1"), &facts()).knowing(shipment("S-1", &["00340434"]))
 }
 
+/// The shop tells its customers of parcels by notes; what else it may have is told of in the tests with the stand-in.
 async fn perform(server: &MockServer, work: &Work, past: Past) -> Result<Finish, CallError> {
-    let shop = shop(ShopKind::Woocommerce, &server.uri());
+    let mut shop = shop(ShopKind::Woocommerce, &server.uri());
+    shop.api.as_mut().unwrap().tracking = Some(Tracking::Note);
     WooCommerce::new(&shop, &secrets(), client()).unwrap().perform(work.job(past)).await
 }
 
