@@ -196,12 +196,20 @@ impl PollDesk {
         }
     }
 
-    /// Whether what is known of an order is as new as this, and not in dispute.
+    /// Whether nothing in it is news. An older revision never is. The same one may be: shops tell revisions in whole seconds, and
+    /// what we fetch says more than what they deliver (what a refund is for).
     async fn is_known(&self, shop: &ShopId, sighting: &Sighting) -> Result<bool, DeskError> {
         let key = OrderKey::new(shop.clone(), sighting.order.clone());
-        let order = self.reader.load(&key).await?;
-        let placed = order.as_ref().and_then(|order| order.facts.placed.as_ref());
-        Ok(placed.is_some_and(|told| told.as_of() >= sighting.as_of && !told.is_contradictory()))
+        let Some(order) = self.reader.load(&key).await? else { return Ok(false) };
+        let Some(told) = order.facts.placed.as_ref().filter(|told| !told.is_contradictory()) else {
+            return Ok(false);
+        };
+        if told.as_of() != sighting.as_of {
+            return Ok(told.as_of() > sighting.as_of);
+        }
+        // What can't be read is a failure already.
+        let news = self.intake.read(&sighting.envelope).unwrap_or_default();
+        Ok(!news.iter().any(|known| known.order == key && order.facts.would_change(&known.events)))
     }
 
     /// Compares the open orders of a shop with what it has.
