@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, value_parser};
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use kontor_domain::{OrderKey, ShopId};
-use kontor_flow::{FailureClass, FailureState, OrderStatus, StepName};
+use kontor_flow::{FailureClass, FailureState, OrderStatus, StepKey, StepName};
+
+mod orders;
+mod shops;
+
+pub(crate) use self::orders::Orders;
+pub(crate) use self::shops::{Shops, StoreArgs};
 
 /// Kontor carries orders from shops through the ERP to the parcel, each exactly once.
 ///
@@ -204,62 +207,6 @@ pub(crate) enum Privacy {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Shops {
-    /// The shops of the configuration, and how far each was asked for its orders.
-    List {
-        #[command(flatten)]
-        config: ConfigArgs,
-        #[command(flatten)]
-        store: StoreArgs,
-    },
-    /// Try the connection to a shop: credentials, rights, clock, webhooks.
-    Test {
-        #[command(flatten)]
-        config: ConfigArgs,
-        /// The shop; all of them if none is given.
-        shop: Option<ShopId>,
-    },
-    /// Register our webhooks in a shop, and switch on again those it has switched off.
-    Connect {
-        #[command(flatten)]
-        config: ConfigArgs,
-        /// The shop.
-        shop: ShopId,
-    },
-    /// Ask a shop for its orders now, or for all that changed since a day.
-    Sync {
-        #[command(flatten)]
-        store: StoreArgs,
-        /// The shop.
-        shop: ShopId,
-        /// Everything that changed since then, as in 2026-01-31 or 2026-01-31T08:00:00Z. Orders that are known are not done
-        /// twice.
-        #[arg(long, value_parser = since)]
-        since: Option<Timestamp>,
-        /// Do not wait until it is done.
-        #[arg(long)]
-        no_wait: bool,
-    },
-}
-
-/// A day, which begins at midnight UTC, or an instant.
-fn since(text: &str) -> Result<Timestamp, String> {
-    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
-    let instant = text.parse::<Timestamp>().ok().or_else(day);
-    instant.ok_or_else(|| "write a day like 2026-01-31 or an instant like 2026-01-31T08:00:00Z".to_owned())
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct StoreArgs {
-    /// The folder of `kontor up`.
-    #[arg(long, default_value = "data")]
-    pub(crate) data: PathBuf,
-    /// The table of a deployed bundle instead (an output of its stack).
-    #[arg(long, conflicts_with = "data")]
-    pub(crate) table: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum Sandbox {
     /// weclapp, with articles but no orders; GET /_sandbox/report tells what it holds.
     Erp {
@@ -289,49 +236,6 @@ pub(crate) enum Job {
     Whole,
     /// Customer, sales order, shipment, invoice, and nothing else: what other software is measured with.
     Documents,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Orders {
-    /// List orders, the last changed first.
-    List {
-        /// Only in this status.
-        #[arg(long, value_parser = status())]
-        status: Option<OrderStatus>,
-        /// Only of this shop.
-        #[arg(long)]
-        shop: Option<ShopId>,
-        /// At most so many.
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
-    /// Show an order: what is known, where each step stands, its timeline.
-    Show {
-        /// The order, <shop>/<order id>.
-        key: OrderKey,
-    },
-    /// Let an order through a step that waits for approval.
-    Approve {
-        /// The order, <shop>/<order id>.
-        key: OrderKey,
-        /// The step.
-        #[arg(value_parser = StepName::parse)]
-        step: StepName,
-        /// Who decides; goes into the timeline.
-        #[arg(long)]
-        by: String,
-    },
-    /// Refuse an order at a step that waits for approval: it is cancelled.
-    Refuse {
-        /// The order, <shop>/<order id>.
-        key: OrderKey,
-        /// The step.
-        #[arg(value_parser = StepName::parse)]
-        step: StepName,
-        /// Who decides; goes into the timeline.
-        #[arg(long)]
-        by: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

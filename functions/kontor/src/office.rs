@@ -17,8 +17,9 @@ use kontor_flow::ports::{
 use kontor_flow::privacy::Person;
 use kontor_flow::remedy::{BoxError, chain};
 use kontor_flow::{
-    Address, Course, Decision, Event, EventRecord, Failure, FailureClass, FailureId, FailureState, Flow,
-    Happened, Message, Order, OrderStatus, Queue, Step, StepName, TimelineEntry,
+    Action, Address, Booked, Course, Decision, Event, EventRecord, Failure, FailureClass, FailureId,
+    FailureState, Finish, Flow, Happened, Message, Order, OrderStatus, Queue, Step, StepKey, StepName,
+    StepResult, StepState, TimelineEntry,
 };
 use kontor_runtime::clock;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub(crate) enum Question {
     Order { key: OrderKey },
     /// A person's decision on a step that waits for approval.
     Decide { key: OrderKey, step: StepName, approved: bool, by: String },
+    /// A person did by hand what a failed step could not.
+    Settle { key: OrderKey, step: StepKey, by: String },
     /// How far shops were asked for their orders.
     Progress { shops: Vec<ShopId> },
     /// Ask a shop for its orders, from then on if given.
@@ -181,6 +184,10 @@ async fn work(engine: &Engine, question: Question) -> Result<Answer, BoxError> {
             decide(engine, key, step, Decision { approved, by }).await?;
             Answer::Decided
         }
+        Question::Settle { key, step, by } => {
+            settle(engine, key, step, by).await?;
+            Answer::Decided
+        }
         Question::Progress { shops } => Answer::Progress(shops::progress(engine, &shops).await?),
         Question::Sync { shop, since } => {
             shops::sync(engine, engine, &shop, since).await?;
@@ -226,6 +233,28 @@ async fn decide(engine: &Engine, key: OrderKey, step: StepName, decision: Decisi
         return Err(Wrong(why).into());
     }
     let event = EventRecord::told(clock::now(), Event::Decided { step, decision });
+    let body = Message::Happened(Happened { order: key, events: vec![event] }).encode()?;
+    Ok(engine.send(Address::Live(Queue::Events), vec![Outgoing::now(body)]).await?)
+}
+
+/// Tells that a person did what a failed step was to do. The order goes on from there; its failure is settled with the next
+/// replay, which finds nothing left to do.
+async fn settle(engine: &Engine, key: OrderKey, step: StepKey, by: String) -> Result<(), BoxError> {
+    let order = kontor_flow::ports::OrderReader::load(engine, &key).await?;
+    let order = order.ok_or_else(|| format!("there is no order {key}"))?;
+    let Some(StepState::Failed { command, .. }) = order.steps.get(&step) else {
+        let failed = order.steps.iter().filter(|(_, state)| matches!(state, StepState::Failed { .. }));
+        let failed: Vec<String> = failed.map(|(step, _)| step.to_string()).collect();
+        let which = if failed.is_empty() {
+            "none has".to_owned()
+        } else {
+            format!("these have: {}", failed.join(", "))
+        };
+        return Err(Wrong(format!("step {step} of order {key} has not failed; {which}")).into());
+    };
+    let booked = (command.action == Action::ErpUpdate).then(|| Booked::of(&order.facts)).flatten();
+    let finish = Finish { result: StepResult::Settled { by, booked }, calls: 0 };
+    let event = EventRecord::told(clock::now(), Event::Finished { step, finish });
     let body = Message::Happened(Happened { order: key, events: vec![event] }).encode()?;
     Ok(engine.send(Address::Live(Queue::Events), vec![Outgoing::now(body)]).await?)
 }

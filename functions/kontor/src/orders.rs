@@ -28,6 +28,11 @@ pub(crate) async fn run(data: &Path, what: Orders, out: Out) -> Result<ExitCode,
             let order = order.ok_or(missing)?;
             out.show(&*order, |(order, timeline)| show(order, timeline))?;
         }
+        Orders::Settle { key, step, by } => {
+            ask(data, Question::Settle { key: key.clone(), step: step.clone(), by }).await?;
+            let told = serde_json::json!({ "order": key, "settled": step });
+            out.show(&told, |_| format!("{key}: {step} is settled"))?;
+        }
         Orders::Approve { key, step, by } => decide(data, key, step, true, by, out).await?,
         Orders::Refuse { key, step, by } => decide(data, key, step, false, by, out).await?,
     }

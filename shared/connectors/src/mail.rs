@@ -1,12 +1,14 @@
 //! Mails to customers: plain text in the customer's language, from templates that a merchant can read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kontor_domain::{Email, Money, MoneyError, PlacedOrder, Shipment};
+use kontor_domain::{Email, Money, MoneyError, PlacedOrder, Refund, Shipment};
 use kontor_flow::ports::{Connector, Job, Mail, Mailer};
 use kontor_flow::remedy::BoxError;
+use kontor_flow::told::Told;
 use kontor_flow::{CallError, Finish, Happened, Hint, Order, Problem, StepResult, System};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, context};
@@ -17,13 +19,17 @@ use crate::config::MailConfig;
 mod tests;
 
 /// The templates, by `<name>.<language>`; the first line is the subject.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("confirmation.de", include_str!("mail/confirmation.de.txt")),
     ("confirmation.en", include_str!("mail/confirmation.en.txt")),
     ("shipped.de", include_str!("mail/shipped.de.txt")),
     ("shipped.en", include_str!("mail/shipped.en.txt")),
     ("reminder.de", include_str!("mail/reminder.de.txt")),
     ("reminder.en", include_str!("mail/reminder.en.txt")),
+    ("cancelled.de", include_str!("mail/cancelled.de.txt")),
+    ("cancelled.en", include_str!("mail/cancelled.en.txt")),
+    ("refunded.de", include_str!("mail/refunded.de.txt")),
+    ("refunded.en", include_str!("mail/refunded.en.txt")),
 ];
 
 /// The template that asks for money.
@@ -56,14 +62,12 @@ impl MailDesk {
         let order =
             job.order.facts.order().ok_or_else(|| unmapped("the order itself is not known".to_owned()))?;
         let Some(to) = order.parts().customer.email.clone() else { return Ok(None) };
-        let shipment = job.command.step.item.as_deref().and_then(|id| {
-            job.order
-                .facts
-                .shipments
-                .iter()
-                .find(|(key, _)| key.as_str() == id)
-                .and_then(|(_, told)| told.current())
-        });
+        let facts = &job.order.facts;
+        let about = About {
+            shipment: item(&job, &facts.shipments, |id| id.as_str()),
+            refund: item(&job, &facts.refunds, |id| id.as_str()),
+            received: facts.received(order.parts().currency).is_ok_and(|money| !money.is_zero()),
+        };
         let name = job.command.template.as_deref().unwrap_or("confirmation");
         let open = if name == REMINDER {
             match open(job.order, order) {
@@ -76,7 +80,7 @@ impl MailDesk {
         } else {
             None
         };
-        let text = self.render(name, order, shipment, open).map_err(|source| CallError::Unreadable {
+        let text = self.render(name, order, &about, open).map_err(|source| CallError::Unreadable {
             system: System::Mail,
             call: "rendering the template",
             effect: kontor_flow::remedy::Effect::None,
@@ -96,9 +100,10 @@ impl MailDesk {
         &self,
         name: &str,
         order: &PlacedOrder,
-        shipment: Option<&Shipment>,
+        about: &About<'_>,
         open: Option<Money>,
     ) -> Result<String, minijinja::Error> {
+        let About { shipment, refund, received } = *about;
         let parts = order.parts();
         let spoken =
             parts.customer.language.as_deref().map(|l| l.chars().take(2).collect::<String>().to_lowercase());
@@ -118,6 +123,8 @@ impl MailDesk {
             lines => lines,
             total => parts.total.to_string(),
             open => open.map(|open| open.to_string()),
+            received => received,
+            refunded => refund.map(|refund| refund.amount.to_string()).unwrap_or_default(),
             payment => context! { title => parts.payment.title.clone(), terms => parts.payment.terms.as_str() },
             carrier => shipment.and_then(|s| s.carrier.as_deref()).unwrap_or(""),
             tracking => shipment.map(|s| s.tracking.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
@@ -125,6 +132,25 @@ impl MailDesk {
             signature => self.config.signature.clone(),
         })
     }
+}
+
+/// What a mail is about beside the order.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    shipment: Option<&'a Shipment>,
+    refund: Option<&'a Refund>,
+    /// Whether any money came in.
+    received: bool,
+}
+
+/// The one of a set that a command is for.
+fn item<'a, K: Ord, T: Ord>(
+    job: &Job<'a>,
+    set: &'a BTreeMap<K, Told<T>>,
+    id: impl Fn(&K) -> &str,
+) -> Option<&'a T> {
+    let wanted = job.command.step.item.as_deref()?;
+    set.iter().find(|(key, _)| id(key) == wanted).and_then(|(_, told)| told.current())
 }
 
 /// What the customer has still to pay, after gift cards and what has come in; none if that is nothing.

@@ -90,6 +90,8 @@ impl Planner<'_> {
             Some(crate::Action::ShopCancel) => {
                 matches!(facts.life(), OrderLife::Cancelled | OrderLife::Deleted)
             }
+            // Nobody was told of an order of which nothing was begun.
+            Some(crate::Action::MailSend) => facts.sales_order_id().is_none() && !self.may_be_booked(),
             Some(_) | None => false,
         };
         match step.action {

@@ -101,15 +101,23 @@ impl Planner<'_> {
             self.settle(whole, state);
             return;
         }
-        let mut before: Option<StepKey> = None;
+        let mut before = self.open_item(step);
         for refund in refunds {
             let key = StepKey::item(step.name.clone(), refund.id.as_str());
             let state = self.refund_state(step, &key, &refund.id, before.as_ref());
-            if !state.is_settled() {
+            if !state.is_settled() && before.is_none() {
                 before = Some(key.clone());
             }
             self.settle(key, state);
         }
+    }
+
+    /// The item of a step that is under way or has failed.
+    fn open_item(&self, step: &Step) -> Option<StepKey> {
+        let items = self.order.steps.iter().filter(|(key, _)| key.step == step.name && key.item.is_some());
+        let done = |key: &StepKey| self.order.facts.finished.contains_key(key);
+        let mut open = items.filter(|(key, state)| state.command().is_some() && !done(key));
+        open.next().map(|(key, _)| key.clone())
     }
 
     fn refund_state(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kontor_domain::{OrderKey, OrderLife};
+use kontor_domain::{Money, OrderKey, OrderLife};
 use kontor_flow::apply::apply;
 use kontor_flow::failure::{FailureClass, FailureState};
 use kontor_flow::{Course, Order, OrderStatus, StepState};
@@ -12,8 +12,11 @@ use super::tales::Legible;
 use super::world::State;
 
 /// Refusals that are right: the facts of the order stand against the work, and a person has to decide.
-const RIGHTLY_REFUSED: [&str; 6] =
-    ["paid", "goods_left", "not_payable", "not_shippable", "not_cancellable", "not_confirmed"];
+const RIGHTLY_REFUSED: [&str; 7] =
+    ["paid", "goods_left", "not_payable", "not_shippable", "not_cancellable", "not_confirmed", HANDED_OVER];
+
+/// An order that was changed after goods or an invoice were made of it.
+const HANDED_OVER: &str = "handed_over";
 
 impl State {
     /// Checks everything; what is broken is added to [`State::broken`].
@@ -138,7 +141,8 @@ impl State {
             // The order keeps the cause it failed for first; a replay may have failed for another, which its failure names.
             let cause = record.map_or(cause, |record| &record.cause);
             let rightly = RIGHTLY_REFUSED.iter().any(|word| cause.contains(&format!("{word}: {word}")));
-            if !rightly || !(back || order.facts.life() != OrderLife::Open) {
+            let edited = cause.contains(&format!("{HANDED_OVER}: {HANDED_OVER}"));
+            if !rightly || !(back || edited || order.facts.life() != OrderLife::Open) {
                 broken.push(format!("a replay heals what has passed: {step} of {key} failed: {cause}"));
             } else if record.is_none_or(|record| record.state != FailureState::Open) {
                 broken.push(format!(
@@ -174,12 +178,28 @@ impl State {
         expect("its invoice adds up", invoices.iter().all(|invoice| invoice.total == placed.total));
         let prepaid = self.erp.invoices.iter().filter(|i| i.order == booked.id && i.prepayment);
         expect("its prepayment is booked", prepaid.into_iter().all(|invoice| invoice.paid));
+        self.check_credits(order, booked.id, broken);
+        let mut expect = |what: &str, holds: bool| {
+            if !holds {
+                broken.push(format!("a completed order is complete: {key}: {what}"));
+            }
+        };
         let physical = order.facts.order().is_some_and(kontor_domain::PlacedOrder::is_physical);
         let parcels: Vec<_> = self.erp.shipments.iter().filter(|s| s.order == booked.id).collect();
         expect("it has one parcel if there is anything to send", parcels.len() == usize::from(physical));
         expect("its parcel has left", parcels.iter().all(|parcel| parcel.parcel == Parcel::Shipped));
         let notes = self.shops.orders.get(key).map_or(0, |order| order.notes.len());
         expect("its shop was told of the parcel", notes == usize::from(physical));
+    }
+
+    /// What went back is credited.
+    fn check_credits(&self, order: &Order, booked: u64, broken: &mut Vec<String>) {
+        let Some(placed) = order.facts.order() else { return };
+        let credits = self.erp.credits.iter().filter(|credit| credit.order == booked);
+        let credited = Money::sum(placed.parts().currency, credits.map(|credit| credit.amount));
+        if credited != order.facts.refunded(placed) {
+            broken.push(format!("what went back is credited: {} has {credited:?}", order.key));
+        }
     }
 
     fn check_cancelled(&self, order: &Order, broken: &mut Vec<String>) {
@@ -223,6 +243,8 @@ impl State {
         };
         once("invoices", invoices(false));
         once("prepayment invoices", invoices(true));
+        let credits = self.erp.credits.iter().map(|c| format!("{} {}", name(c.order), c.refund));
+        once("credit notes", credits.collect());
         let notes = self
             .shops
             .orders

@@ -1,5 +1,7 @@
 //! The connector to the simulated ERP. It does what `kontor_connectors::weclapp` does, call by call.
 
+mod later;
+
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
@@ -10,7 +12,7 @@ use kontor_domain::{
 };
 use kontor_flow::ports::{Connector, Job, Past};
 use kontor_flow::{
-    Action, CallError, Course, Event, EventRecord, Finish, Happened, Hint, StepResult, System,
+    Action, Booked, CallError, Course, Event, EventRecord, Finish, Happened, Hint, StepResult, System,
 };
 
 use super::erp::{Invoice, Parcel, SalesOrder, Shipment, Standing};
@@ -69,7 +71,8 @@ impl Session<'_> {
             Action::ErpPayment => payment(self, job).await,
             Action::ErpShipment => shipment(self, job).await,
             Action::ErpInvoice => invoice(self, job).await,
-            Action::ErpUpdate | Action::ErpCreditNote => Err(unmapped("the simulated flows have no such step")),
+            Action::ErpUpdate => later::update(self, job).await,
+            Action::ErpCreditNote => later::credit(self, job).await,
             Action::ErpCancel => cancel(self, job).await,
             Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
                 Err(unmapped("this is no work for the ERP"))
@@ -213,6 +216,14 @@ async fn sales_order(session: &Session<'_>, job: &Job<'_>) -> Outcome {
     if is_withdrawn(job) {
         return Ok(found.as_ref().map_or(StepResult::Withdrawn, told));
     }
+    let facts = &job.order.facts;
+    let revision = if found.is_some() { Booked::unknown(facts) } else { Booked::of(facts) };
+    let told = |order: &SalesOrder| StepResult::SalesOrder {
+        id: document(order.id),
+        number: None,
+        total: Some(order.total),
+        booked: revision.clone(),
+    };
     let booked = match found {
         Some(booked) => booked,
         None => {

@@ -66,6 +66,16 @@ pub(super) struct Invoice {
     pub(super) found_from: i64,
 }
 
+/// A credit note over what a refund gave back.
+#[derive(Debug, Clone)]
+pub(super) struct Credit {
+    pub(super) id: u64,
+    pub(super) order: u64,
+    pub(super) refund: String,
+    pub(super) amount: Money,
+    pub(super) found_from: i64,
+}
+
 /// The books.
 pub(super) struct Erp {
     next: u64,
@@ -73,6 +83,7 @@ pub(super) struct Erp {
     pub(super) orders: Vec<SalesOrder>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) invoices: Vec<Invoice>,
+    pub(super) credits: Vec<Credit>,
     /// How long the warehouse takes at most.
     packing: i64,
 }
@@ -86,6 +97,7 @@ impl Erp {
             orders: Vec::new(),
             shipments: Vec::new(),
             invoices: Vec::new(),
+            credits: Vec::new(),
             packing,
         }
     }
@@ -162,6 +174,30 @@ impl State {
                 s.hint("salesOrder", id);
             });
         });
+    }
+
+    /// Brings an order up to date, and the prepayment invoice with it, as long as nothing was made of it.
+    pub(super) fn update_order(&mut self, request: Request, id: u64, total: Money) -> Result<(), CallError> {
+        let handed_over = self.erp.shipments.iter().any(|s| s.order == id && s.parcel != Parcel::Cancelled)
+            || self.erp.invoices.iter().any(|i| i.order == id && (!i.prepayment || i.paid));
+        let Some(order) = self.erp.order_mut(id).filter(|order| order.standing == Standing::Confirmed) else {
+            return Err(request.refused("handed_over"));
+        };
+        if handed_over {
+            return Err(request.refused("handed_over"));
+        }
+        order.total = total;
+        for invoice in self.erp.invoices.iter_mut().filter(|invoice| invoice.order == id) {
+            invoice.total = total;
+        }
+        Ok(())
+    }
+
+    pub(super) fn create_credit(&mut self, order: u64, refund: String, amount: Money) -> Credit {
+        let (id, found_from) = (self.next_id(), self.found_from());
+        let credit = Credit { id, order, refund, amount, found_from };
+        self.erp.credits.push(credit.clone());
+        credit
     }
 
     pub(super) fn create_invoice(&mut self, order: &SalesOrder, prepayment: bool) -> Invoice {

@@ -270,6 +270,10 @@ impl State {
                 order.placed = parts.build().unwrap();
             });
         }
+        if self.dice.chance(1_500) {
+            let until = self.dice.pick([10 * SECOND, 10 * MINUTE, 2 * DAY]);
+            self.later(key, SECOND, until, edit);
+        }
         if self.dice.chance(2_000) {
             let until = self.dice.pick([2 * SECOND, MINUTE, 3 * DAY]);
             let to = self.dice.pick([OrderLife::Cancelled, OrderLife::Cancelled, OrderLife::Deleted]);
@@ -309,6 +313,19 @@ impl State {
             });
         });
     }
+}
+
+/// The customer wants less of it, and did not pay yet.
+fn edit(order: &mut ShopOrder, _: Timestamp) {
+    if order.payment.is_some() || order.life != OrderLife::Open {
+        return;
+    }
+    let mut parts = order.placed.parts().clone();
+    if let Some(line) = parts.lines.first_mut() {
+        line.total = line.total.minus(euro("1.00")).unwrap();
+        parts.total = parts.total.minus(euro("1.00")).unwrap();
+    }
+    order.placed = parts.build().unwrap();
 }
 
 fn is_over(life: OrderLife) -> bool {

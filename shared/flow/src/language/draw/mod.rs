@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(super) use mermaid::mermaid;
 pub(super) use svg::svg;
 
-use super::{Flow, Step};
+use super::{Each, Flow, Step};
 use crate::{Action, Order, StepKey, StepName, StepState};
 
 /// How a step stands, as a colour.
@@ -97,7 +97,12 @@ fn card(step: &Step, order: Option<&Order>) -> Card {
 fn does(step: &Step) -> String {
     let Some(action) = step.action else { return "gate".to_owned() };
     let template = step.template.as_ref().map(|template| format!(" {template}")).unwrap_or_default();
-    let each = if step.for_each.is_some() { ", for each shipment" } else { "" };
+    let each = match step.for_each {
+        Some(Each::Shipments) => ", for each shipment",
+        Some(Each::Edits) => ", for each edit",
+        Some(Each::Refunds) => ", for each refund",
+        None => "",
+    };
     format!("{action}{template}{each}")
 }
 
@@ -176,7 +181,7 @@ fn arrows(flow: &Flow) -> Vec<Arrow> {
     let mut arrows = Vec::new();
     for (to, step) in flow.steps.iter().enumerate() {
         let needs: Vec<usize> = step.needs.iter().filter_map(place).collect();
-        let implied = step.for_each.is_some();
+        let implied = step.for_each == Some(Each::Shipments);
         arrows.extend(needs.iter().map(|from| Arrow { from: *from, to, implied: false }));
         let ships = |(from, other): (usize, &Step)| other.action.is_some_and(Action::ships).then_some(from);
         let shipping = flow.steps.iter().enumerate().filter_map(ships);

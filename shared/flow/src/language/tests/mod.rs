@@ -2,6 +2,7 @@
 
 mod conditions;
 mod drawing;
+mod later;
 mod orders;
 mod plans;
 mod problems;
@@ -36,7 +37,7 @@ fn the_flows_we_ship_are_sound_and_sorted() {
         }
         assert_eq!(
             flow.on_cancel.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
-            ["cancel-erp", "cancel-shop"]
+            ["cancel-erp", "cancel-shop", "send-mail"]
         );
     }
     assert_eq!(standard().id, crate::ports::flow_ref(crate::FlowName::parse("standard").unwrap(), STANDARD));

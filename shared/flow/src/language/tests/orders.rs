@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 use kontor_domain::{
     Address, CountryCode, Currency, Customer, DocumentId, DocumentNumber, Line, LineId, LineKind, Money,
     OrderDraft, OrderKey, OrderLife, OrderNumber, Payment, PaymentChoice, PaymentId, PaymentSource,
-    PaymentTerms, PlacedOrder, Quantity, Shipment, ShipmentId, Sku, TaxMode,
+    PaymentTerms, PlacedOrder, Quantity, Refund, RefundId, Shipment, ShipmentId, Sku, TaxMode,
 };
 use rust_decimal::Decimal;
 
 use crate::apply::apply;
 use crate::plan::{Plan, plan};
 use crate::{
-    Command, Decision, Event, EventRecord, FailureClass, FailureId, FailureNote, Finish, Flow, Order, Queue,
+    Booked, Command, Decision, Event, EventRecord, Facts, FailureClass, FailureId, FailureNote, Finish, Flow, Order, Queue,
     StepKey, StepName, StepResult, StepState,
 };
 
@@ -131,6 +131,10 @@ pub(super) fn shipment(id: &str, at: Timestamp) -> Event {
     })
 }
 
+pub(super) fn refund(id: &str, amount: &str, at: Timestamp) -> Event {
+    Event::Refunded(Refund::of(RefundId::parse(id).unwrap(), eur(amount), at))
+}
+
 pub(super) fn step(name: &str) -> StepKey {
     name.parse().unwrap()
 }
@@ -154,18 +158,25 @@ pub(super) fn finished(name: &str, result: StepResult) -> Event {
 }
 
 /// What the outside system would leave behind for a command.
-pub(super) fn result_of(command: &Command) -> StepResult {
+pub(super) fn result_of(facts: &Facts, command: &Command) -> StepResult {
     use crate::Action;
     let id = |text: &str| DocumentId::parse(text).unwrap();
     let number = |text: &str| Some(DocumentNumber::parse(text).unwrap());
     match command.action {
         Action::ErpCustomer => StepResult::Customer { id: id("100"), number: number("C100") },
         Action::ErpSalesOrder => {
-            StepResult::SalesOrder { id: id("200"), number: number("A-1010"), total: None, booked: None }
+            let booked = Booked::of(facts);
+            StepResult::SalesOrder { id: id("200"), number: number("A-1010"), total: None, booked }
         }
         Action::ErpPayment => StepResult::PaymentBooked { invoice: None },
         Action::ErpShipment => StepResult::Shipment { id: id("300"), number: number("L-1") },
         Action::ErpInvoice => StepResult::Invoice { id: id("400"), number: number("R-1") },
+        Action::ErpUpdate => StepResult::Updated { booked: Booked::of(facts).unwrap() },
+        Action::ErpCreditNote => {
+            let refund = RefundId::parse(command.step.item.as_deref().unwrap()).unwrap();
+            let amount = facts.to_credit(&refund).unwrap().unwrap();
+            StepResult::Credited { id: id("500"), number: number("G-1"), amount }
+        }
         Action::ErpCancel | Action::ShopCancel => StepResult::Cancelled { outcome: "CANCELLED".into() },
         Action::ShopPaid | Action::ShopShipment => StepResult::Told,
         Action::MailSend => StepResult::Mailed { message_id: format!("<{}>", command.step) },
@@ -229,11 +240,19 @@ impl<'f> Story<'f> {
             for command in open {
                 self.hear(Event::Finished {
                     step: command.step.clone(),
-                    finish: Finish { result: result_of(&command), calls: 1 },
+                    finish: Finish { result: result_of(&self.order.facts, &command), calls: 1 },
                 });
             }
         }
         panic!("the flow never comes to rest");
+    }
+
+    /// The order is changed in the shop, a minute later.
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut OrderDraft)) -> Vec<String> {
+        self.now += SignedDuration::from_mins(1);
+        let mut draft = self.order.facts.order().unwrap().parts().clone();
+        change(&mut draft);
+        self.hear(Event::Placed(Box::new(draft.build().unwrap())))
     }
 
     pub(super) fn cancel_in_shop(&mut self) -> Vec<String> {
