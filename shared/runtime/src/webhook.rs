@@ -64,30 +64,30 @@ pub async fn receive(
     body: Bytes,
     now: Timestamp,
 ) -> Reply {
-    let reply = take(gate, sender, shop, headers, body, now).await;
+    receive_delivery(gate, sender, shop, Delivery::new(headers, body, now)).await
+}
+
+/// Takes a delivery with everything that is known of it.
+pub async fn receive_delivery(gate: &Gate, sender: &dyn Sender, shop: &str, delivery: Delivery) -> Reply {
+    let reply = take(gate, sender, shop, delivery).await;
     metrics::counter!("deliveries", "status" => reply.status().to_string()).increment(1);
     reply
 }
 
-async fn take(
-    gate: &Gate,
-    sender: &dyn Sender,
-    shop: &str,
-    headers: HeaderMap,
-    body: Bytes,
-    now: Timestamp,
-) -> Reply {
-    if body.len() > LONGEST_BODY {
+async fn take(gate: &Gate, sender: &dyn Sender, shop: &str, delivery: Delivery) -> Reply {
+    if delivery.length() > LONGEST_BODY {
         return Reply::TooLarge;
     }
-    let verified = match gate.prove(shop, Delivery::new(headers, body, now)) {
+    let verified = match gate.prove(shop, delivery) {
         Ok(Proven::Event(verified)) => verified,
         Ok(Proven::Ping) => return Reply::Accepted,
         Err(error) => {
             let (kind, shop) = (gate.kind.as_str(), harmless(shop));
             tracing::warn!(kind, shop, cause = %error, "delivery is refused");
             return match error {
-                ProofError::Unknown | ProofError::Missing | ProofError::Wrong => Reply::Unauthorized,
+                ProofError::Unknown | ProofError::Missing | ProofError::Wrong | ProofError::Stale => {
+                    Reply::Unauthorized
+                }
                 ProofError::NoTopic => Reply::BadRequest,
             };
         }

@@ -7,6 +7,7 @@ mod faults;
 mod server;
 pub mod shopify;
 pub mod shopware;
+pub mod smartstore;
 pub mod smtp;
 pub mod traffic;
 pub mod weclapp;
