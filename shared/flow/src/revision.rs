@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(change_to(&facts, less("5.00")), Change::Edited);
         let said = placed(|draft| draft.note = Some("hinten abstellen".to_owned()));
         assert_eq!(change_to(&facts, said), Change::None);
-        let moved = placed(|draft| draft.billing.as_mut().unwrap().city = "Köln".to_owned());
+        let moved = placed(|draft| draft.billing.as_mut().unwrap().city = "Bonn".to_owned());
         assert_eq!(change_to(&facts, moved), Change::Edited);
         refund(&mut facts, "r1", "5.00", time(BEGINNING), false);
         assert_eq!(change_to(&facts, order), Change::None, "WooCommerce leaves the order as it was");

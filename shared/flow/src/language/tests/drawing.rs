@@ -13,28 +13,34 @@ fn the_standard_flow_in_mermaid() {
       s0["<b>customer</b><br/>erp.customer"]
       s1["<b>sales_order</b><br/>erp.sales_order"]
       s2["<b>confirmation</b><br/>mail.send confirmation"]
-      s3["<b>release</b><br/>gate<br/>waits for order.paid || payment.terms == #quot;invoice#quot; || payment.terms == #quot;cash_on_delivery#quot;<br/>reminds after 5 d, gives up after 14 d"]
-      class s3 gate
-      s4["<b>payment</b><br/>erp.payment<br/>when payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;"]
-      s5["<b>shipment</b><br/>erp.shipment<br/>when order.physical"]
-      s6["<b>invoice</b><br/>erp.invoice"]
-      s7["<b>tell_paid</b><br/>shop.paid<br/>when order.paid #amp;#amp; payment.source in [#quot;erp#quot;, #quot;operator#quot;]"]
-      s8["<b>tell_shop</b><br/>shop.shipment, for each shipment"]
-      s9["<b>shipped_mail</b><br/>mail.send shipped, for each shipment"]
+      s3["<b>update</b><br/>erp.update, for each edit"]
+      s4["<b>release</b><br/>gate<br/>waits for order.paid || payment.terms == #quot;invoice#quot; || payment.terms == #quot;cash_on_delivery#quot;<br/>reminds after 5 d, gives up after 14 d"]
+      class s4 gate
+      s5["<b>payment</b><br/>erp.payment<br/>when payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;"]
+      s6["<b>shipment</b><br/>erp.shipment<br/>when order.physical"]
+      s7["<b>invoice</b><br/>erp.invoice"]
+      s8["<b>credit</b><br/>erp.credit_note, for each refund"]
+      s9["<b>tell_paid</b><br/>shop.paid<br/>when order.paid #amp;#amp; payment.source in [#quot;erp#quot;, #quot;operator#quot;]"]
+      s10["<b>tell_shop</b><br/>shop.shipment, for each shipment"]
+      s11["<b>shipped_mail</b><br/>mail.send shipped, for each shipment"]
       s0 --> s1
       s1 --> s2
       s1 --> s3
       s3 --> s4
       s4 --> s5
-      s4 --> s6
-      s3 --> s7
-      s5 --> s8
-      s5 --> s9
+      s5 --> s6
+      s5 --> s7
+      s7 --> s8
+      s4 --> s9
+      s6 --> s10
+      s6 --> s11
       subgraph cancelled [when the order is cancelled]
         direction TB
         c0["<b>cancel-erp</b><br/>erp.cancel"]
         c1["<b>cancel-shop</b><br/>shop.cancel"]
+        c2["<b>send-mail</b><br/>mail.send cancelled"]
         c0 --> c1
+        c1 --> c2
       end
       classDef gate stroke-dasharray: 5 4
     "#);
@@ -47,31 +53,39 @@ fn the_merchants_flow_in_mermaid() {
       s0["<b>customer</b><br/>erp.customer"]
       s1["<b>sales_order</b><br/>erp.sales_order"]
       s2["<b>confirmation</b><br/>mail.send confirmation"]
-      s3["<b>approval</b><br/>gate<br/>waits for order.total #lt;= 1000 || approved"]
-      class s3 gate
-      s4["<b>release</b><br/>gate<br/>waits for order.paid || payment.terms == #quot;cash_on_delivery#quot; || payment.terms == #quot;invoice#quot; #amp;#amp; customer.group == #quot;B2B#quot; #amp;#amp; has(customer.vat_id)<br/>reminds after 5 d, gives up after 14 d"]
+      s3["<b>update</b><br/>erp.update, for each edit"]
+      s4["<b>approval</b><br/>gate<br/>waits for order.total #lt;= 1000 || approved"]
       class s4 gate
-      s5["<b>payment</b><br/>erp.payment<br/>when payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;"]
-      s6["<b>shipment</b><br/>erp.shipment<br/>when lines.exists(line, line.kind == #quot;physical#quot;)"]
-      s7["<b>invoice</b><br/>erp.invoice<br/>when !lines.all(line, line.kind == #quot;gift_card#quot;)"]
-      s8["<b>tell_paid</b><br/>shop.paid<br/>when order.paid #amp;#amp; payment.source in [#quot;erp#quot;, #quot;operator#quot;]"]
-      s9["<b>tell_shop</b><br/>shop.shipment, for each shipment"]
-      s10["<b>shipped_mail</b><br/>mail.send shipped, for each shipment<br/>when customer.group != #quot;B2B#quot;"]
+      s5["<b>release</b><br/>gate<br/>waits for order.paid || payment.terms == #quot;cash_on_delivery#quot; || payment.terms == #quot;invoice#quot; #amp;#amp; customer.group == #quot;B2B#quot; #amp;#amp; has(customer.vat_id)<br/>reminds after 5 d, gives up after 14 d"]
+      class s5 gate
+      s6["<b>payment</b><br/>erp.payment<br/>when payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;"]
+      s7["<b>shipment</b><br/>erp.shipment<br/>when lines.exists(line, line.kind == #quot;physical#quot;)"]
+      s8["<b>invoice</b><br/>erp.invoice<br/>when !lines.all(line, line.kind == #quot;gift_card#quot;)"]
+      s9["<b>credit</b><br/>erp.credit_note, for each refund"]
+      s10["<b>refunded_mail</b><br/>mail.send refunded, for each refund"]
+      s11["<b>tell_paid</b><br/>shop.paid<br/>when order.paid #amp;#amp; payment.source in [#quot;erp#quot;, #quot;operator#quot;]"]
+      s12["<b>tell_shop</b><br/>shop.shipment, for each shipment"]
+      s13["<b>shipped_mail</b><br/>mail.send shipped, for each shipment<br/>when customer.group != #quot;B2B#quot;"]
       s0 --> s1
       s1 --> s2
       s1 --> s3
       s3 --> s4
       s4 --> s5
       s5 --> s6
-      s5 --> s7
-      s4 --> s8
-      s6 --> s9
-      s6 --> s10
+      s6 --> s7
+      s6 --> s8
+      s8 --> s9
+      s9 --> s10
+      s5 --> s11
+      s7 --> s12
+      s7 --> s13
       subgraph cancelled [when the order is cancelled]
         direction TB
         c0["<b>cancel-erp</b><br/>erp.cancel"]
         c1["<b>cancel-shop</b><br/>shop.cancel"]
+        c2["<b>send-mail</b><br/>mail.send cancelled"]
         c0 --> c1
+        c1 --> c2
       end
       classDef gate stroke-dasharray: 5 4
     "#);
@@ -93,35 +107,43 @@ fn where_an_order_stands_in_mermaid() {
       class s1 done
       s2["<b>confirmation</b><br/>mail.send confirmation<br/><i>done: mail handed over</i>"]
       class s2 done
-      s3["<b>release</b><br/>gate<br/>waits for order.paid || payment.terms == #quot;invoice#quot; || payment.terms == #quot;cash_on_delivery#quot;<br/>reminds after 5 d, gives up after 14 d<br/><i>done: let through</i>"]
-      class s3 gate
-      class s3 done
-      s4["<b>payment</b><br/>erp.payment<br/>when payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;<br/><i>skipped: not payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;</i>"]
-      class s4 skipped
-      s5["<b>shipment</b><br/>erp.shipment<br/>when order.physical<br/><i>done: shipment L-1</i>"]
-      class s5 done
-      s6["<b>invoice</b><br/>erp.invoice<br/><i>done: invoice R-1</i>"]
+      s3["<b>update</b><br/>erp.update, for each edit<br/><i>skipped: nothing was changed since</i>"]
+      class s3 skipped
+      s4["<b>release</b><br/>gate<br/>waits for order.paid || payment.terms == #quot;invoice#quot; || payment.terms == #quot;cash_on_delivery#quot;<br/>reminds after 5 d, gives up after 14 d<br/><i>done: let through</i>"]
+      class s4 gate
+      class s4 done
+      s5["<b>payment</b><br/>erp.payment<br/>when payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;<br/><i>skipped: not payment.terms == #quot;prepayment#quot; #amp;#amp; payment.source != #quot;erp#quot;</i>"]
+      class s5 skipped
+      s6["<b>shipment</b><br/>erp.shipment<br/>when order.physical<br/><i>done: shipment L-1</i>"]
       class s6 done
-      s7["<b>tell_paid</b><br/>shop.paid<br/>when order.paid #amp;#amp; payment.source in [#quot;erp#quot;, #quot;operator#quot;]<br/><i>skipped: not order.paid #amp;#amp; payment.source in [#quot;erp#quot;, #quot;operator#quot;]</i>"]
-      class s7 skipped
-      s8["<b>tell_shop</b><br/>shop.shipment, for each shipment<br/><i>0 of 2 done</i>"]
-      class s8 failed
-      s9["<b>shipped_mail</b><br/>mail.send shipped, for each shipment<br/><i>0 of 2 done</i>"]
-      class s9 requested
+      s7["<b>invoice</b><br/>erp.invoice<br/><i>done: invoice R-1</i>"]
+      class s7 done
+      s8["<b>credit</b><br/>erp.credit_note, for each refund<br/><i>skipped: no money went back</i>"]
+      class s8 skipped
+      s9["<b>tell_paid</b><br/>shop.paid<br/>when order.paid #amp;#amp; payment.source in [#quot;erp#quot;, #quot;operator#quot;]<br/><i>skipped: not order.paid #amp;#amp; payment.source in [#quot;erp#quot;, #quot;operator#quot;]</i>"]
+      class s9 skipped
+      s10["<b>tell_shop</b><br/>shop.shipment, for each shipment<br/><i>0 of 2 done</i>"]
+      class s10 failed
+      s11["<b>shipped_mail</b><br/>mail.send shipped, for each shipment<br/><i>0 of 2 done</i>"]
+      class s11 requested
       s0 --> s1
       s1 --> s2
       s1 --> s3
       s3 --> s4
       s4 --> s5
-      s4 --> s6
-      s3 --> s7
-      s5 --> s8
-      s5 --> s9
+      s5 --> s6
+      s5 --> s7
+      s7 --> s8
+      s4 --> s9
+      s6 --> s10
+      s6 --> s11
       subgraph cancelled [when the order is cancelled]
         direction TB
         c0["<b>cancel-erp</b><br/>erp.cancel<br/><i>not reached</i>"]
         c1["<b>cancel-shop</b><br/>shop.cancel<br/><i>not reached</i>"]
+        c2["<b>send-mail</b><br/>mail.send cancelled<br/><i>not reached</i>"]
         c0 --> c1
+        c1 --> c2
       end
       classDef gate stroke-dasharray: 5 4
       classDef failed fill:#fde2e1,stroke:#c5221f,color:#1f2328

@@ -25,6 +25,7 @@ fn an_unpaid_prepayment_is_booked_but_not_shipped() {
     story.work();
     insta::assert_snapshot!(story.standing(), @r#"
     confirmation: done
+    credit: skipped, no money went back
     customer: done
     invoice: waiting on release
     payment: waiting on release
@@ -34,6 +35,7 @@ fn an_unpaid_prepayment_is_booked_but_not_shipped() {
     shipped_mail: waiting on shipment
     tell_paid: waiting on release
     tell_shop: waiting on shipment
+    update: skipped, nothing was changed since
     = waiting
     "#);
     assert_eq!(actions(&story), ["erp.customer", "erp.sales_order", "mail.send"]);
@@ -109,6 +111,7 @@ fn digital_goods_skip_the_shipment_and_complete() {
     story.work();
     insta::assert_snapshot!(story.standing(), @r#"
     confirmation: done
+    credit: skipped, no money went back
     customer: done
     invoice: done
     payment: skipped, not payment.terms == "prepayment" && payment.source != "erp"
@@ -118,6 +121,7 @@ fn digital_goods_skip_the_shipment_and_complete() {
     shipped_mail: skipped, nothing is shipped
     tell_paid: skipped, not order.paid && payment.source in ["erp", "operator"]
     tell_shop: skipped, nothing is shipped
+    update: skipped, nothing was changed since
     = completed
     "#);
     assert!(!actions(&story).contains(&"erp.shipment"));
@@ -157,7 +161,8 @@ fn cancelled_in_flight_waits_for_what_is_under_way_and_undoes_it() {
     assert_eq!(story.hear(finished("sales_order", result_of(&Facts::default(), &order))), ["cancel-erp"]);
     story.work();
     assert_eq!(story.order.status, OrderStatus::Cancelled);
-    assert_eq!(actions(&story), ["erp.customer", "erp.sales_order", "erp.cancel"], "the shop knows itself");
+    let done = ["erp.customer", "erp.sales_order", "erp.cancel", "mail.send"];
+    assert_eq!(actions(&story), done, "the shop knows itself, the customer does not");
 }
 
 #[test]
@@ -181,15 +186,18 @@ fn cancelled_after_booking_is_cancelled_in_the_erp() {
     cancel-erp: done
     cancel-shop: skipped, nothing to undo
     confirmation: done
+    credit: skipped, no money went back
     customer: done
     invoice: skipped, the order is cancelled
     payment: skipped, the order is cancelled
     release: skipped, the order is cancelled
     sales_order: done
+    send-mail: done
     shipment: skipped, the order is cancelled
     shipped_mail: skipped, nothing is shipped
     tell_paid: skipped, the order is cancelled
     tell_shop: skipped, nothing is shipped
+    update: skipped, nothing was changed since
     = cancelled
     ");
     assert_eq!(
@@ -241,15 +249,18 @@ fn nobody_pays_for_fourteen_days_and_the_order_is_cancelled_everywhere() {
     cancel-erp: done
     cancel-shop: done
     confirmation: done
+    credit: skipped, no money went back
     customer: done
     invoice: skipped, the order is cancelled
     payment: skipped, the order is cancelled
     release: skipped, the order is cancelled
     sales_order: done
+    send-mail: done
     shipment: skipped, the order is cancelled
     shipped_mail: skipped, nothing is shipped
     tell_paid: skipped, the order is cancelled
     tell_shop: skipped, nothing is shipped
+    update: skipped, nothing was changed since
     = cancelled
     ");
     let Course::Cancelling { because, .. } = &story.order.course else { panic!("it goes on") };

@@ -72,7 +72,7 @@ t.yaml:4:1: "name" is there twice: the first one is in line 1
 "#);
 check!(duplicate_steps, "name: t\nsteps:\n  customer: { do: erp.customer }\n  customer: { do: erp.customer }", @r#"t.yaml:4:3: step "customer" is there twice: the first one is in line 3"#);
 check!(unknown_action, "name: t\nsteps:\n  customer: { do: erp.custmer }", @r#"t.yaml:3:19: unknown action "erp.custmer": did you mean "erp.customer"?"#);
-check!(unknown_action_far_off, "name: t\nsteps:\n  customer: { do: teleport }", @r#"t.yaml:3:19: unknown action "teleport": there are erp.customer, erp.sales_order, erp.payment, erp.shipment, erp.invoice, erp.cancel, shop.paid, shop.shipment, shop.cancel, mail.send"#);
+check!(unknown_action_far_off, "name: t\nsteps:\n  customer: { do: teleport }", @r#"t.yaml:3:19: unknown action "teleport": there are erp.customer, erp.sales_order, erp.payment, erp.shipment, erp.invoice, erp.update, erp.credit_note, erp.cancel, shop.paid, shop.shipment, shop.cancel, mail.send"#);
 check!(unknown_step, with_steps("  invoice: { do: erp.invoice, needs: [sales_ordr] }"), @r#"t.yaml:5:39: unknown step "sales_ordr": did you mean "sales_order"?"#);
 check!(needs_is_a_list, with_steps("  invoice: { do: erp.invoice, needs: sales_order }"), @"t.yaml:5:38: needs is a list, this is a text: write needs: [step]");
 check!(needs_twice, with_steps("  invoice: { do: erp.invoice, needs: [sales_order, sales_order] }"), @r#"t.yaml:5:52: "sales_order" is there twice"#);
@@ -98,7 +98,7 @@ t.yaml:5:61: `remind_after` without `await`: say what it waits for: await: order
 t.yaml:5:80: `give_up_after` without `await`: say what it waits for: await: order.paid
 ");
 check!(gives_up_before_reminding, with_steps("  g: { await: order.paid, remind_after: 2h, give_up_after: 90m }"), @"t.yaml:5:60: `give_up_after` is not later than `remind_after`: let the reminder come first");
-check!(for_each_what, with_steps("  s: { do: shop.shipment, for_each: parcels }"), @r#"t.yaml:5:37: unknown set "parcels": there are shipments"#);
+check!(for_each_what, with_steps("  s: { do: shop.shipment, for_each: parcels }"), @r#"t.yaml:5:37: unknown set "parcels": there are shipments, edits, refunds"#);
 check!(for_each_missing, with_steps("  s: { do: shop.shipment }\n  m: { do: mail.send, with: { template: shipped } }"), @r#"
 t.yaml:5:12: "shop.shipment" speaks of one shipment: add for_each: shipments
 t.yaml:6:12: the template "shipped" speaks of one shipment: add for_each: shipments
