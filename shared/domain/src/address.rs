@@ -1,5 +1,6 @@
 //! Where a parcel or an invoice goes. Personal data: `Debug` shows none of it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -158,6 +159,31 @@ impl Address {
         [&self.street, &self.street2, &self.zip, &self.city].iter().all(|part| part.trim().is_empty())
     }
 
+    /// Street and house number in one line, as carriers want it, and what is left for the second line. Some shops have a field
+    /// of its own for the house number, and some people write it into the second line.
+    #[must_use]
+    pub fn street_lines(&self) -> (Cow<'_, str>, &str) {
+        let (street, second) = (self.street.trim(), self.street2.trim());
+        if street.is_empty() {
+            return (Cow::Borrowed(second), "");
+        }
+        if !street.chars().any(char::is_numeric) && is_house_number(second) {
+            return (Cow::Owned(format!("{street} {second}")), "");
+        }
+        (Cow::Borrowed(street), second)
+    }
+
+    /// The company, if one was given. What people write there to have a parcel put into a packing station, their post number,
+    /// is none.
+    #[must_use]
+    pub fn company_name(&self) -> Option<&str> {
+        let company = self.company.trim();
+        let number = company.to_lowercase();
+        let number = number.strip_prefix("postnummer").unwrap_or(&number).trim_start_matches([':', ' ']);
+        let is_post_number = (6..=10).contains(&number.len()) && number.chars().all(|c| c.is_ascii_digit());
+        (!company.is_empty() && !is_post_number).then_some(company)
+    }
+
     /// Everything that was written in it.
     pub(crate) fn texts(&self) -> [&String; 9] {
         let Self { company, first_name, last_name, street, street2, zip, city, state, country: _, phone } =
@@ -166,8 +192,69 @@ impl Address {
     }
 }
 
+/// Whether that is a house number and nothing else: `17`, `17 a`, `5-7`, `12/3/4`. Not the floor, and not the number of a
+/// customer at the post office.
+fn is_house_number(text: &str) -> bool {
+    let digits = text.chars().take_while(char::is_ascii_digit).count();
+    let fits = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '/'));
+    let mut letters = text.chars().map(|c| c.is_ascii_alphabetic());
+    let words = letters
+        .next()
+        .is_some_and(|mut before| letters.any(|now| std::mem::replace(&mut before, now) && now));
+    (1..=4).contains(&digits) && text.len() <= 12 && fits && !words
+}
+
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address(… {:?})", self.country)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_house_number_stands_behind_the_street() {
+        for (street, street2, first, second) in [
+            ("Heidestraße 17", "", "Heidestraße 17", ""),
+            ("Heidestraße", "17", "Heidestraße 17", ""),
+            (" Heidestraße ", " 17 a ", "Heidestraße 17 a", ""),
+            ("Ring", "12/3/4", "Ring 12/3/4", ""),
+            ("Ring", "5-7", "Ring 5-7", ""),
+            ("", "Ring 5", "Ring 5", ""),
+            // What else is written into the second line stays there.
+            ("Heidestraße 17", "2", "Heidestraße 17", "2"),
+            ("Heidestraße", "Hinterhaus", "Heidestraße", "Hinterhaus"),
+            ("Marktplatz", "2. Stock", "Marktplatz", "2. Stock"),
+            ("Marktplatz", "2 OG", "Marktplatz", "2 OG"),
+            ("شارع الملك", "١٧", "شارع الملك", "١٧"),
+            // Packing stations: the post number of the customer is no house number.
+            ("Packstation 145", "12345678", "Packstation 145", "12345678"),
+            ("Packstation", "145", "Packstation 145", ""),
+            ("Postfiliale", "12345678", "Postfiliale", "12345678"),
+            ("", "", "", ""),
+        ] {
+            let address =
+                Address { street: street.to_owned(), street2: street2.to_owned(), ..Address::default() };
+            assert_eq!(address.street_lines(), (Cow::Borrowed(first), second), "{street} | {street2}");
+        }
+    }
+
+    #[test]
+    fn a_post_number_is_no_company() {
+        for (company, name) in [
+            ("ACME GmbH", Some("ACME GmbH")),
+            (" ", None),
+            ("12345678", None),
+            ("Postnummer: 12345678", None),
+            ("POSTNUMMER 1234567", None),
+            ("4711", Some("4711")),
+            ("Postnummer", Some("Postnummer")),
+            ("☕ Kaffee & Söhne", Some("☕ Kaffee & Söhne")),
+        ] {
+            let address = Address { company: company.to_owned(), ..Address::default() };
+            assert_eq!(address.company_name(), name, "{company}");
+        }
     }
 }

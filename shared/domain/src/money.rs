@@ -41,6 +41,15 @@ impl Currency {
     pub fn smallest(self) -> Money {
         Money::new(Decimal::new(1, self.decimals()), self)
     }
+
+    /// The smallest coin, where shops round what is to be paid to it: 0.05 for CHF, else the smallest amount.
+    #[must_use]
+    pub fn smallest_coin(self) -> Money {
+        match self.code() {
+            "CHF" => Money::new(Decimal::new(5, 2), self),
+            _ => self.smallest(),
+        }
+    }
 }
 
 impl Serialize for Currency {

@@ -223,7 +223,8 @@ impl fmt::Debug for OrderDraft {
 
 impl OrderDraft {
     /// Puts what is missing to the shop's total into the rounding line, if rounding explains it: at most one
-    /// smallest coin per line, charge and discount. Shops round every part for itself and the total once more.
+    /// smallest amount per line, charge and discount, and half a coin where the total is one that coins can pay. Shops round
+    /// every part for itself and the total once more.
     ///
     /// # Errors
     /// [`OrderError::Unbalanced`] if more is missing; [`OrderError::Money`] if the amounts cannot be added.
@@ -231,12 +232,19 @@ impl OrderDraft {
         let parts = self.parts()?;
         let difference = self.total.minus(parts)?;
         let roundings = self.lines.len() + self.charges.len() + self.discounts.len();
-        let bound = self.currency.smallest().amount() * Decimal::from(roundings);
+        let bound = self.currency.smallest().amount() * Decimal::from(roundings) + self.to_coins();
         if difference.abs().amount() > bound {
             return Err(OrderError::Unbalanced { parts, total: self.total, difference });
         }
         self.rounding = self.rounding.plus(difference)?;
         Ok(self)
+    }
+
+    /// By how much rounding the total to coins may change it.
+    fn to_coins(&self) -> Decimal {
+        let coin = self.currency.smallest_coin();
+        let pays = self.total.amount().checked_rem(coin.amount()).is_some_and(|rest| rest.is_zero());
+        if pays && coin != self.currency.smallest() { coin.amount() / Decimal::TWO } else { Decimal::ZERO }
     }
 
     /// Checks the parts and makes an order of them.
@@ -493,6 +501,27 @@ mod tests {
         (draft.total, draft.note) = (cents(1_000), Some("Erika is not at home before ten".to_owned()));
         assert_eq!(format!("{draft:?}"), "Order(1 of 10.00 EUR, 1 lines)");
         assert_eq!(format!("{:?}", draft.build().unwrap()), "Order(1 of 10.00 EUR, 1 lines)");
+    }
+
+    #[test]
+    fn a_total_in_swiss_coins_may_be_two_rappen_off() {
+        let chf = Currency::parse("CHF").unwrap();
+        for (line_total, total, explained) in
+            [(1_997, 1_995, true), (1_998, 2_000, true), (1_991, 1_995, false), (1_997, 1_994, false)]
+        {
+            let mut order = draft(TaxMode::Gross, &[(line_total, 0)], &[], &[]);
+            let francs = |cents: i64| Money::new(Decimal::new(cents, 2), chf);
+            order.currency = chf;
+            order.lines[0].total = francs(line_total);
+            order.lines[0].discount = francs(0);
+            order.lines[0].taxes = vec![];
+            (order.rounding, order.total) = (francs(0), francs(total));
+            let built = order.balanced().and_then(OrderDraft::build);
+            assert_eq!(built.is_ok(), explained, "{line_total} for {total}: {built:?}");
+            if let Ok(order) = built {
+                assert_eq!(order.parts().rounding, francs(total - line_total));
+            }
+        }
     }
 
     #[test]
