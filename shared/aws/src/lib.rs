@@ -17,6 +17,7 @@ mod notices;
 mod orders;
 mod queues;
 pub mod table;
+mod tokens;
 
 use aws_sdk_dynamodb::Client;
 

@@ -11,6 +11,7 @@ use kontor_testkit::clock::time;
 use kontor_testkit::order::{BEGINNING, entry, key, large, order, step};
 use kontor_testkit::{
     configs_behave, cursors_behave, failures_behave, leases_behave, orders_behave, privacy_behaves,
+    tokens_behave,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -60,6 +61,11 @@ async fn failures() {
 #[tokio::test]
 async fn cursors() {
     cursors_behave(&store().await).await;
+}
+
+#[tokio::test]
+async fn tokens() {
+    tokens_behave(&store().await).await;
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ mod outbox;
 mod readers;
 mod recent;
 mod schema;
+mod tokens;
 mod trays;
 mod writer;
 

@@ -8,7 +8,10 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::OpenError;
 
 /// Each step leads from its index to the next version. Never changed once released; new ones are added at the end.
-const STEPS: [&str; 2] = [V1, V2];
+const STEPS: [&str; 3] = [V1, V2, V3];
+
+// What outside systems hand to us.
+const V3: &str = "CREATE TABLE tokens (name TEXT PRIMARY KEY, revision INTEGER NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;";
 
 const V2: &str = "CREATE TABLE privacy_acts (id INTEGER PRIMARY KEY, body BLOB NOT NULL);";
 

@@ -16,7 +16,7 @@ use kontor_testkit::order::{entry, next, order, step};
 use kontor_testkit::outbox::Office;
 use kontor_testkit::{
     configs_behave, cursors_behave, failures_behave, leases_behave, orders_behave, outboxes_behave,
-    privacy_behaves, queues_behave, wall_clock,
+    privacy_behaves, queues_behave, tokens_behave, wall_clock,
 };
 
 fn open(dir: &tempfile::TempDir) -> Engine {
@@ -106,6 +106,12 @@ async fn failures() {
 async fn cursors() {
     let dir = tempfile::tempdir().unwrap();
     cursors_behave(&open(&dir)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens() {
+    let dir = tempfile::tempdir().unwrap();
+    tokens_behave(&open(&dir)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

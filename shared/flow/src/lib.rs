@@ -22,6 +22,7 @@ pub mod privacy;
 pub mod remedy;
 pub mod revision;
 pub mod storefront;
+mod tokens;
 pub mod told;
 
 pub use action::{Action, Address, Queue};

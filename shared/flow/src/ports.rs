@@ -16,6 +16,7 @@ use crate::order::OrderSummary;
 pub use crate::outbox::{Closing, Ended, Letter, OrderOutbox, ResultOutbox, ThenSend};
 use crate::remedy::BoxError;
 pub use crate::storefront::Storefront;
+pub use crate::tokens::{Token, Tokens};
 use crate::{
     Address, CallError, Command, CommandId, Envelope, Failure, FailureClass, FailureId, FailureState, Finish,
     Flow, FlowRef, Happened, Hint, Order, OrderStatus, TimelineEntry,
@@ -205,33 +206,6 @@ pub trait Cursors: Send + Sync {
     async fn peek(&self, name: &str) -> Result<String, StoreError>;
     /// Saves the cursor and gives the lock back. `false` if `owner` does not hold it any more: then nothing is saved.
     async fn save(&self, name: &str, owner: &Owner, cursor: &str) -> Result<bool, StoreError>;
-}
-
-/// A text that an outside system handed to us, kept under a name. It is a secret: `Debug` shows none of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token {
-    /// Counts the changes, from 1.
-    pub revision: u64,
-    /// The text.
-    pub text: String,
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Token(revision {}, …)", self.revision)
-    }
-}
-
-/// Keeps what outside systems hand to us: secrets that nobody writes into a configuration.
-#[async_trait]
-pub trait Tokens: Send + Sync {
-    /// What is kept under `name`, as written last.
-    async fn load(&self, name: &str) -> Result<Option<Token>, StoreError>;
-    /// Keeps it under `name`, if the kept revision is `token.revision - 1` (revision 1: if there is none).
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if another was faster.
-    async fn store(&self, name: &str, token: &Token) -> Result<(), StoreError>;
 }
 
 /// A version of the configuration, as text.

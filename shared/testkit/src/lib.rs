@@ -17,6 +17,7 @@ pub mod outbox;
 pub mod privacy;
 pub mod queues;
 pub mod simulator;
+pub mod tokens;
 
 pub use clock::{TestClock, wall_clock};
 pub use configs::configs_behave;
@@ -28,3 +29,4 @@ pub use orders::orders_behave;
 pub use outbox::outboxes_behave;
 pub use privacy::privacy_behaves;
 pub use queues::queues_behave;
+pub use tokens::tokens_behave;
