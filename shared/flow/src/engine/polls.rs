@@ -187,7 +187,9 @@ impl PollDesk {
                 self.sender.send(Address::Live(Queue::Events), news).await?;
             }
             let pause = page.pause.unwrap_or_default();
-            if progress.turn(page.next, seen, told, latest, asked_at) {
+            let is_last = progress.turn(page.next, seen, told, latest, asked_at);
+            // A window that an outage kept open for long is followed by the next one at once.
+            if is_last && window.until > asked_at {
                 return Ok(Ended::Through);
             }
             if !pause.is_zero() || self.is_over(now) {
