@@ -196,6 +196,9 @@ impl Reckoner {
             parts.discounts.push(Discount { code: "shipping".to_owned(), amount: total.negated(), taxes });
             return Ok(());
         }
+        if total.is_zero() && code.is_empty() {
+            return Ok(());
+        }
         let taxes = self.taxes(place, Some(price), Decimal::ONE)?;
         parts.charges.push(Charge { kind: ChargeKind::Shipping, code, title, total, taxes });
         Ok(())

@@ -2,7 +2,7 @@
 
 use kontor_domain::{OrderLife, Shipment, TrackingNumber};
 use kontor_flow::ports::Job;
-use kontor_flow::{CallError, StepResult};
+use kontor_flow::{CallError, Problem, StepResult};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -19,6 +19,10 @@ const PATCH_DELIVERY: &str = "PATCH /order-delivery/{id}";
 const ORDER_STATE: &str = "POST /_action/order/{id}/state/{transition}";
 const DELIVERY_STATE: &str = "POST /_action/order_delivery/{id}/state/{transition}";
 const PAYMENT_STATE: &str = "POST /_action/order_transaction/{id}/state/paid";
+
+/// What Shopware says of a change of state that its table does not have, and what it names the others after.
+const ILLEGAL: &str = "SYSTEM__ILLEGAL_STATE_TRANSITION";
+const POSSIBLE: &str = "Possible transitions are: ";
 
 #[derive(Deserialize)]
 struct Found {
@@ -59,8 +63,18 @@ impl Shopware {
         path: &str,
     ) -> Result<(), CallError> {
         let note = Transition { internal_comment: format!("Kontor {}", job.command.id()) };
-        self.api.change(calls, call, Method::POST, path, &note, job.now).await?;
-        Ok(())
+        match self.api.change(calls, call, Method::POST, path, &note, job.now).await {
+            Ok(_) => Ok(()),
+            Err(CallError::Refused { system, call, status, problem }) if problem.kind == ILLEGAL => {
+                let possible = problem.detail.as_deref().and_then(|detail| detail.split_once(POSSIBLE));
+                let possible = possible.map_or("nothing", |(_, possible)| possible);
+                let title = format!(
+                    "the state in the shop does not allow it, only {possible}; a person has to look there"
+                );
+                Err(CallError::Refused { system, call, status, problem: Problem { title, ..problem } })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Marks the order as paid, and sees that it is.

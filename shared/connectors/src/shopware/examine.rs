@@ -129,8 +129,7 @@ fn clock(answer: &Answer, now: Timestamp) -> Finding {
     }
     let (seconds, word) = (apart.abs().as_secs(), if apart.is_negative() { "behind" } else { "ahead" });
     let said = format!(
-        "the shop's clock is {seconds} seconds {word} of ours: set both by NTP, or changes are found late and the app's \
-         registration is refused"
+        "the shop's clock is {seconds} seconds {word} of ours: set both by NTP, or changes are found late"
     );
     finding(false, "clock", said)
 }

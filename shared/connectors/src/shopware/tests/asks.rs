@@ -152,11 +152,11 @@ async fn what_goes_wrong_says_what_to_do() {
     sandbox.state().take_away("order:read");
     let denied = ask(&connector).await;
     assert_eq!(denied.remedy(), Remedy::Alarm);
-    insta::assert_snapshot!(denied, @"");
+    insta::assert_snapshot!(denied, @"Shopware does not let us in at POST /search/order (status 403): FRAMEWORK__MISSING_PRIVILEGE_ERROR: Forbidden");
     let mut wrong = shop(&sandbox.url);
     wrong.api.as_mut().unwrap().secret = Some(crate::secrets::SecretRef::Env("KEY".to_owned()));
     let wrong = Shopware::new(&wrong, &secrets(), client()).unwrap();
-    insta::assert_snapshot!(ask(&wrong).await, @"");
+    insta::assert_snapshot!(ask(&wrong).await, @"Shopware does not let us in at POST /oauth/token (status 401): 4: Client authentication failed");
 }
 
 fn said(findings: &[kontor_flow::storefront::Finding]) -> String {
@@ -175,14 +175,19 @@ async fn a_connection_is_tried() {
     let kinds: Vec<&str> = found.iter().map(|finding| finding.what.as_str()).collect();
     assert_eq!(kinds, ["credentials", "version", "clock", "rights", "webhooks"]);
     let clockless: Vec<_> = found.into_iter().filter(|finding| finding.what != "clock").collect();
-    insta::assert_snapshot!(said(&clockless), @"");
+    insta::assert_snapshot!(said(&clockless), @r"
+    ok credentials: the shop takes the access key and gives access tokens
+    ok version: Shopware 6.7.10.1
+    ok rights: orders and what belongs to them can be read; whether they may be changed shows with the first change
+    NO webhooks: missing or switched off: checkout.order.placed, order.written, state_enter.order.state.cancelled, state_enter.order.state.completed, state_enter.order_transaction.state.paid, state_enter.order_transaction.state.paid_partially, state_enter.order_transaction.state.refunded, state_enter.order_transaction.state.refunded_partially, state_enter.order_transaction.state.cancelled, state_enter.order_transaction.state.failed, state_enter.order_transaction.state.chargeback, state_enter.order_delivery.state.returned, state_enter.order_delivery.state.returned_partially; install or update the app (`kontor shops manifest`)
+    ");
     sandbox.state().take_away("order:read");
     let rights = connector.examine(None, now()).await;
-    insta::assert_snapshot!(said(&rights[3..]), @"");
+    insta::assert_snapshot!(said(&rights[3..]), @"NO rights: the role of the access key lacks rights (FRAMEWORK__MISSING_PRIVILEGE_ERROR): order:read; give it those that `kontor shops manifest` lists");
     let mut wrong = shop(&sandbox.url);
     wrong.api.as_mut().unwrap().secret = Some(crate::secrets::SecretRef::Env("KEY".to_owned()));
     let wrong = Shopware::new(&wrong, &secrets(), client()).unwrap();
-    insta::assert_snapshot!(said(&wrong.examine(None, now()).await), @"");
+    insta::assert_snapshot!(said(&wrong.examine(None, now()).await), @"NO credentials: the shop refuses the access key (status 401): make an integration under Settings > System > Integrations (or install the app) and put its access key id and secret access key into `api` of the shop");
 }
 
 #[tokio::test]
@@ -204,7 +209,12 @@ async fn webhooks_are_looked_at_where_the_shop_shows_them() {
         connector.hooks(address).await.unwrap().into_iter().filter(|hook| !hook.active).collect();
     let off: Vec<_> = off.iter().map(|hook| (hook.topic.as_str(), hook.id.is_some())).collect();
     assert_eq!(off, [("checkout.order.placed", false), ("order.written", true)]);
-    insta::assert_snapshot!(connector.connect(address).await.unwrap().join("\n"), @"");
+    insta::assert_snapshot!(connector.connect(address).await.unwrap().join("\n"), @r"
+    Shopware's webhooks come with an app: `kontor shops manifest kaffee` writes its manifest.xml.
+    Put it into custom/apps/Kontor/manifest.xml of the shop and run `bin/console app:install --activate Kontor`, or upload it as Kontor.zip under Extensions; after a change raise its version and run `bin/console app:update Kontor`.
+    The shop then registers itself with us, and sends to https://you.example/webhooks/shopware/kaffee.
+    The webhook for order.written is switched off: Shopware does so after ten failures, without a word. Updating the app switches it on.
+    ");
     sandbox.state().take_away("webhook:read");
     assert_eq!(connector.hooks(address).await.unwrap(), [], "an app may not see them");
 }

@@ -47,27 +47,68 @@ fn pay(order: &mut Value, state: &str) {
 
 #[test]
 fn a_paid_order_with_a_promotion_and_two_rates() {
-    insta::assert_snapshot!(reading("prepaid-promotion"), @"");
+    insta::assert_snapshot!(reading("prepaid-promotion"), @r#"
+    kaffee/042956244eb59a985402bb765a9c569d as of 2026-11-16T09:00:04.209Z
+    placed: 10101 at 2026-11-16T09:00:00.557Z, 74.89 EUR Gross, payment_paypal (Prepaid), B2C id=Some("c7c7b32f9e36f6164d802e8a4b16c16e") vat=None lang=Some("de") tags=["Stammkunde", "Standard-Kundengruppe"]
+      to 50667, invoice to 50670
+      2 x TASSE-01 23.80 EUR, 19 % 3.80 EUR Physical
+      3 x BOHNE-1KG 53.97 EUR, 7 % 3.53 EUR Physical
+      + Shipping shipping_standard 4.90 EUR, 7 % 0.22 EUR, 19 % 0.24 EUR
+      - WILLKOMMEN10 7.78 EUR, 7 % 0.35 EUR, 19 % 0.38 EUR
+    paid: 13180e7f304b94e4a5865c22dbb90cbc 74.89 EUR at 2026-11-16T09:00:04.209Z, reference -
+    life: Open
+    "#);
 }
 
 #[test]
 fn a_guest_who_pays_in_advance() {
-    insta::assert_snapshot!(reading("prepayment-open"), @"");
+    insta::assert_snapshot!(reading("prepayment-open"), @r#"
+    kaffee/8f331808e4afbfc02153374a97564f32 as of 2026-11-16T10:00:00.566Z
+    placed: 10102 at 2026-11-16T10:00:00.557Z, 56.80 EUR Gross, payment_prepayment (Prepayment), B2C id=None vat=None lang=Some("de") tags=["Standard-Kundengruppe"]
+      to 04103, invoice to 04103
+      1 x KANNE-02 49.90 EUR, 19 % 7.97 EUR Physical
+      + Shipping shipping_standard 6.90 EUR, 19 % 1.10 EUR
+    life: Open
+    "#);
 }
 
 #[test]
 fn prices_without_tax_and_with_four_decimals() {
-    insta::assert_snapshot!(reading("net-business"), @"");
+    insta::assert_snapshot!(reading("net-business"), @r#"
+    kaffee/c866774d36cd5fe32fdb355807fe96d6 as of 2026-11-16T11:00:00.566Z
+    placed: 10103 at 2026-11-16T11:00:00.557Z, 269.06 EUR Net, payment_invoice (Invoice), B2B id=Some("2a273bb269fb98a19a51e39e06486b05") vat=Some("DE123456789") lang=Some("de") tags=["Händler"]
+      to 20457, invoice to 20457
+      40 x FILTER-100 159.60 EUR, 19 % 30.32 EUR Physical
+      3 x SHIRT-M 61.4997 EUR, 19 % 11.68 EUR Physical
+      + Shipping shipping_standard 5.00 EUR, 19 % 0.95 EUR
+      rounding 0.0103 EUR
+    life: Open
+    "#);
 }
 
 #[test]
 fn an_order_on_which_no_tax_is_owed() {
-    insta::assert_snapshot!(reading("tax-free"), @"");
+    insta::assert_snapshot!(reading("tax-free"), @r#"
+    kaffee/22be3ed076bc1c0afb07223b3ca0a2da as of 2026-11-16T12:00:00.566Z
+    placed: 10104 at 2026-11-16T12:00:00.557Z, 113.45 EUR TaxFree, payment_paypal (Prepaid), B2C id=Some("4f81979bc49778e45091f082761fba87") vat=None lang=Some("de") tags=["Standard-Kundengruppe"]
+      to 1201, invoice to 1201
+      1 x SHIRT-M 100.84 EUR Physical
+      + Shipping shipping_standard 12.61 EUR
+    life: Open
+    "#);
 }
 
 #[test]
 fn cash_is_rounded_to_what_can_be_paid() {
-    insta::assert_snapshot!(reading("cash-rounding"), @"");
+    insta::assert_snapshot!(reading("cash-rounding"), @r#"
+    kaffee/b458b5fa44601f36e93b18e8a8e3bf57 as of 2026-11-16T13:00:00.566Z
+    placed: 10105 at 2026-11-16T13:00:00.557Z, 18.95 CHF Gross, payment_cash (CashOnDelivery), B2C id=Some("4f81979bc49778e45091f082761fba87") vat=None lang=Some("de") tags=["Standard-Kundengruppe"]
+      to 1201, invoice to 1201
+      3 x FILTER-100 11.97 CHF, 2.6 % 0.30 CHF Physical
+      + Shipping shipping_standard 7.00 CHF, 2.6 % 0.18 CHF
+      rounding -0.02 CHF
+    life: Open
+    "#);
     // Of an older version, which does not tell what it was before.
     let without = changed("cash-rounding", |order| order["price"]["rawTotal"] = Value::Null).unwrap();
     assert_eq!(parts(&without).rounding.to_string(), "-0.02 CHF");
@@ -81,7 +122,18 @@ fn cash_is_rounded_to_what_can_be_paid() {
 
 #[test]
 fn sets_are_counted_once_and_free_carriage_is_a_discount() {
-    insta::assert_snapshot!(reading("sets-free-shipping"), @"");
+    insta::assert_snapshot!(reading("sets-free-shipping"), @r#"
+    kaffee/05c45daffb68683b66b2d69b51da6fc4 as of 2026-11-16T14:05:00Z
+    placed: 10106 at 2026-11-16T14:00:00.557Z, 94.50 EUR Gross, payment_debit (Prepaid), B2C id=Some("0bc01157c81f8c0c1e15d8780c1f700b") vat=None lang=Some("de") tags=["Standard-Kundengruppe"]
+      to 10623, invoice to 10623
+      1 x TASSE-01 19.80 EUR, 19 % 3.16 EUR Physical
+      1 x - 5.00 EUR, 19 % 0.80 EUR Digital
+      2 x SET-3 59.80 EUR, 7 % 3.91 EUR Physical
+      1 x EBOOK-01 9.90 EUR, 7 % 0.65 EUR Digital
+      + Shipping shipping_standard 4.90 EUR, 19 % 0.78 EUR
+      - shipping 4.90 EUR, 19 % 0.78 EUR
+    life: Open
+    "#);
 }
 
 #[test]
@@ -127,6 +179,7 @@ fn a_line_that_is_there_twice_is_an_error() {
     let twice = changed("prepayment-open", |order| {
         let line = order["lineItems"][0].clone();
         order["lineItems"].as_array_mut().unwrap().push(line);
+        order["price"]["totalPrice"] = json!(106.7);
     });
     assert!(twice.unwrap_err().contains("twice"));
 }
@@ -280,7 +333,7 @@ fn other_records_of_an_order_make_us_ask() {
         about(&json!({ "data": { "event": "checkout.order.placed", "payload": { "order": {} } } })).is_err()
     );
     assert!(about(&json!({ "data": { "event": "checkout.order.placed" } })).is_err());
-    assert!(about(&json!([])).is_err());
+    assert!(about(&json!("x")).is_err());
 }
 
 #[test]
@@ -356,7 +409,13 @@ fn recorded_orders_add_up() {
 fn the_recorded_order_with_lines_is_read() {
     let Some(file) = contracts("shopware/payloads/payment_pay_request_with_order.json") else { return };
     let read = try_read("notice", &std::fs::read(file).unwrap()).unwrap();
-    insta::assert_snapshot!(text(&read), @"");
+    insta::assert_snapshot!(text(&read), @r#"
+    kaffee/8f69d4874c53486a95383b2126161738 as of 2023-05-04T13:36:54.209Z
+    placed: 10077 at 2023-05-04T13:36:26.557Z, 395.01 EUR Gross, handler_app_foo_sync (Prepaid), B2C id=Some("5e5d6cd8917c45839b2f6aa7b4bf1425") vat=None lang=None tags=[]
+      to 48624, invoice to 10332
+      1 x f3b92a7a618544308094cb4713b3ed84 395.01 EUR, 50 % 197.51 EUR Physical
+    life: Open
+    "#);
 }
 
 /// Amounts in cents, rates, a promotion: an order reckoned as Shopware does.
@@ -453,7 +512,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_stands_in_a_body_nothing_panics(at in 0_usize..12_000, with in prop_oneof![
+    fn whatever_stands_in_a_body_nothing_panics_or_tells_names(at in 0_usize..12_000, with in prop_oneof![
         Just("null"), Just("[]"), Just("{}"), Just("-1"), Just("1e999"), Just("\"\""), Just("{\"a\":[[[]]]}"), Just("\u{202e}"),
     ]) {
         for name in ["prepaid-promotion", "sets-free-shipping", "event-placed"] {
@@ -463,9 +522,11 @@ proptest! {
             for topic in [FETCHED, "notice"] {
                 let shop = shop("https://kaffee.example.test");
                 let envelope = envelope(topic, &bytes);
-                let read = read(&shop, &envelope);
-                prop_assert!(read.is_err() || read.is_ok_and(|all| all.len() <= 1));
-                prop_assert!(crate::shopware::read::notice(&envelope).is_ok_and(|_| true) || !bytes.is_empty());
+                let errors = [read(&shop, &envelope).err(), crate::shopware::read::notice(&envelope).err()];
+                for error in errors.into_iter().flatten() {
+                    let said = kontor_flow::remedy::chain(&error);
+                    prop_assert!(!said.contains("Beispiel") && !said.contains("erika@"), "{}", said);
+                }
             }
         }
     }

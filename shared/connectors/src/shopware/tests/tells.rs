@@ -66,13 +66,13 @@ async fn a_payment_that_the_shop_does_not_take_is_told_clearly() {
     assert!(sandbox.state().turn(&id(OPEN), "order_transaction", "remind"));
     let error = done(&connector, &work(OPEN, Action::ShopPaid)).await.unwrap_err();
     assert_eq!(error.remedy(), Remedy::Park);
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"Shopware refused POST /_action/order_transaction/{id}/state/paid with status 400: SYSTEM__ILLEGAL_STATE_TRANSITION: the state in the shop does not allow it, only authorize; a person has to look there");
     assert!(sandbox.state().turn(&id(OPEN), "order", "cancel"));
     let error = done(&connector, &work(OPEN, Action::ShopPaid)).await.unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"Shopware refused POST /search/order with status 200: not_payable: the order is cancelled in the shop");
     assert!(sandbox.state().delete(&id(OPEN)));
     let error = done(&connector, &work(OPEN, Action::ShopPaid)).await.unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"Shopware refused POST /search/order with status 200: not_found: the shop has no such order");
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn an_order_is_cancelled_once_and_not_behind_a_persons_back() {
     assert_eq!(outcome(done(&connector, &cancel).await.unwrap()), "cancelled already");
     assert_eq!(turned(&sandbox, OPEN), ["order/cancel"]);
     let error = done(&connector, &work("prepaid-promotion", Action::ShopCancel)).await.unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"Shopware refused POST /search/order with status 200: not_cancellable: the order was paid, shipped or completed in the shop meanwhile");
     assert!(sandbox.state().delete(&id(OPEN)));
     assert_eq!(outcome(done(&connector, &cancel).await.unwrap()), "not there");
 }
