@@ -1,40 +1,45 @@
 //! Shopify: proves and reads its webhooks, and tells it of payments, shipments and cancellations (Admin GraphQL).
 
 mod api;
+mod carrier;
+mod documents;
+mod examine;
 mod front;
 mod graphql;
+mod hooks;
+mod node;
 mod order;
+mod packing;
+mod parcels;
+mod polls;
+mod privacy;
 mod read;
+mod refund;
 mod shipping;
 #[cfg(test)]
 mod tests;
+mod translate;
 mod wire;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kontor_domain::{OrderLife, ShopId};
-use kontor_flow::ports::{Connector, Job};
+use kontor_flow::ports::{Connector, Job, Past};
 use kontor_flow::remedy::Effect;
 use kontor_flow::{Action, CallError, Finish, Happened, Hint, Problem, StepResult, System};
 
 use secrecy::SecretString;
 
 use self::api::Api;
-use self::graphql::{ById, ByInput, CancelData, CancelVariables, PaidData};
+use self::documents::{CANCEL, MARK_PAID, STATE};
+use self::graphql::{ById, ByInput, CancelData, CancelVariables, PaidData, StateData};
+pub use self::privacy::{PrivacyRequest, Wish, privacy_request};
 pub use self::read::read;
 use self::wire::FinancialStatus;
 use crate::config::ShopConfig;
 use crate::http::Calls;
 use crate::proof::{Encoding, Proof, Topic};
 use crate::secrets::{MissingSecret, SecretBook};
-
-const MARK_PAID: &str = "mutation KontorPaid($input: OrderMarkAsPaidInput!) { \
-    orderMarkAsPaid(input: $input) { order { id displayFinancialStatus } userErrors { field message } } }";
-
-/// Without a refund method no money moves: giving it back is a person's decision.
-const CANCEL: &str = "mutation KontorCancel($id: ID!, $note: String) { \
-    orderCancel(orderId: $id, reason: OTHER, restock: true, notifyCustomer: false, staffNote: $note) { \
-    job { id done } orderCancelUserErrors { field message } } }";
 
 /// What Shopify says of an order that is cancelled already (recorded 2026-06-29).
 const CANCELLED_ALREADY: &str = "already been canceled";
@@ -68,6 +73,7 @@ pub(crate) fn signed(shop: ShopId, secrets: Vec<SecretString>) -> Proof {
 /// Speaks to the Admin API of one Shopify shop.
 pub struct Shopify {
     api: Api,
+    shop: ShopId,
 }
 
 impl Shopify {
@@ -80,7 +86,7 @@ impl Shopify {
         secrets: &SecretBook,
         client: reqwest::Client,
     ) -> Result<Self, MissingSecret> {
-        Ok(Self { api: Api::new(shop, secrets, client)? })
+        Ok(Self { api: Api::new(shop, secrets, client)?, shop: shop.id.clone() })
     }
 
     /// Marks the order as paid. A second time Shopify refuses, and says in the same breath that it is paid.
@@ -110,6 +116,9 @@ impl Shopify {
             OrderLife::Open | OrderLife::OnHold | OrderLife::Completed => {}
         }
         let id = gid(job);
+        if job.past != Past::Clean && self.is_cancelled(&id, calls).await? {
+            return outcome("cancelled already");
+        }
         let note = format!("Kontor {}", job.command.id()).chars().take(LONGEST_NOTE).collect();
         let variables = CancelVariables { id: &id, note };
         let data: CancelData = self.api.ask(calls, call, Effect::Possible, CANCEL, variables).await?;
@@ -119,6 +128,15 @@ impl Shopify {
         }
         api::settled(call, &errors)?;
         outcome("cancellation accepted")
+    }
+}
+
+impl Shopify {
+    /// Whether an earlier attempt cancelled it: Shopify answers before it has done so.
+    async fn is_cancelled(&self, id: &str, calls: &Calls) -> Result<bool, CallError> {
+        let data: StateData = self.api.ask(calls, "order", Effect::None, STATE, ById { id }).await?;
+        let order = data.order.ok_or_else(|| refused("order", "not_found", "the shop has no such order"))?;
+        Ok(order.cancelled_at.is_some())
     }
 }
 
@@ -154,6 +172,8 @@ impl Connector for Shopify {
             | Action::ErpPayment
             | Action::ErpShipment
             | Action::ErpInvoice
+            | Action::ErpUpdate
+            | Action::ErpCreditNote
             | Action::ErpCancel
             | Action::MailSend => return Err(unmapped("this is no work for a shop")),
         };

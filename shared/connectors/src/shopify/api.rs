@@ -19,10 +19,16 @@ use crate::reading::{self, Token};
 use crate::secrets::{MissingSecret, SecretBook};
 
 /// The version of the Admin API our operations are validated against.
-const VERSION: &str = "2026-10";
+pub(super) const VERSION: &str = "2026-10";
 
-/// The longest that a hint of Shopify's makes us wait.
+/// The longest that a hint of Shopify's makes us wait, in seconds.
 const LONGEST_WAIT: u64 = 60;
+
+/// What a poll leaves in the bucket, in points: room for some ten commands.
+const RESERVE: u32 = 200;
+
+/// The code of a question that may cost more than one question may.
+pub(super) const TOO_COSTLY: &str = "MAX_COST_EXCEEDED";
 
 /// The Admin API of one shop.
 pub(super) struct Api {
@@ -51,14 +57,38 @@ impl Api {
         query: &str,
         variables: V,
     ) -> Result<T, CallError> {
+        Ok(self.ask_with_cost(calls, call, effect, query, variables).await?.0)
+    }
+
+    /// The same, with what it cost and what is left to spend.
+    pub(super) async fn ask_with_cost<V: Serialize, T: DeserializeOwned>(
+        &self,
+        calls: &Calls,
+        call: &'static str,
+        effect: Effect,
+        query: &str,
+        variables: V,
+    ) -> Result<(T, Option<Cost>), CallError> {
+        let answer = self.send(calls, call, effect, query, variables).await?;
+        understood(call, effect, &answer)
+    }
+
+    /// The answer as it came, whatever it says.
+    pub(super) async fn send<V: Serialize>(
+        &self,
+        calls: &Calls,
+        call: &'static str,
+        effect: Effect,
+        query: &str,
+        variables: V,
+    ) -> Result<Answer, CallError> {
         let token = self.token.as_ref().ok_or_else(|| unmapped("the shop has no `api` in kontor.yaml"))?;
         let mut token = HeaderValue::from_str(token.expose_secret())
             .map_err(|_| unmapped("the access token has a character in it that no token has"))?;
         token.set_sensitive(true);
         let request = self.client.post(&self.url).header("x-shopify-access-token", token);
         let request = request.json(&Request { query, variables });
-        let answer = calls.send(System::Shopify, call, effect, request).await?;
-        understood(call, effect, &answer)
+        calls.send(System::Shopify, call, effect, request).await
     }
 }
 
@@ -66,11 +96,12 @@ fn problem(kind: &str, title: &str) -> Problem {
     Problem { kind: kind.to_owned(), title: title.to_owned(), ..Problem::default() }
 }
 
-fn understood<T: DeserializeOwned>(
+/// What an answer says.
+pub(super) fn understood<T: DeserializeOwned>(
     call: &'static str,
     effect: Effect,
     answer: &Answer,
-) -> Result<T, CallError> {
+) -> Result<(T, Option<Cost>), CallError> {
     let (system, status) = (System::Shopify, answer.status.as_u16());
     match status {
         200..=299 => {}
@@ -85,12 +116,10 @@ fn understood<T: DeserializeOwned>(
     }
     let unreadable = |source| CallError::Unreadable { system, call, effect, source };
     let reply: Reply<T> = reading::body(&answer.body).map_err(|error| unreadable(error.into()))?;
+    let cost = reply.extensions.and_then(|extensions| extensions.cost);
     match (reply.errors, reply.data) {
-        (Some(errors), _) => {
-            let cost = reply.extensions.and_then(|extensions| extensions.cost);
-            Err(top_error(call, effect, status, errors, cost.as_ref()))
-        }
-        (None, Some(data)) => Ok(data),
+        (Some(errors), _) => Err(top_error(call, effect, status, errors, cost.as_ref())),
+        (None, Some(data)) => Ok((data, cost)),
         (None, None) => Err(unreadable("neither data nor errors are in it".into())),
     }
 }
@@ -110,7 +139,7 @@ fn top_error(
         first.as_ref().map_or("an error that cannot be read", |error| error.message.as_str()).to_owned();
     let code = first.and_then(|error| error.extensions?.code).unwrap_or_else(|| "graphql".to_owned());
     match code.as_str() {
-        "THROTTLED" => CallError::RateLimited { system, call, after: cost.and_then(wait) },
+        "THROTTLED" => CallError::RateLimited { system, call, after: cost.and_then(Cost::wait) },
         "ACCESS_DENIED" => CallError::Denied { system, call, status, problem: problem(&code, &message) },
         "INTERNAL_SERVER_ERROR" => {
             CallError::Unavailable { system, call, effect, after: None, source: message.into() }
@@ -119,14 +148,29 @@ fn top_error(
     }
 }
 
-/// How long until the bucket holds what the operation costs.
-fn wait(cost: &Cost) -> Option<Duration> {
-    let read = |token: &Token| token.as_str().parse::<Decimal>().ok();
-    let throttle = cost.throttle_status.as_ref()?;
-    let missing =
-        read(cost.requested_query_cost.as_ref()?)?.checked_sub(read(&throttle.currently_available)?)?;
-    let seconds = missing.checked_div(read(&throttle.restore_rate)?)?.ceil();
-    Some(Duration::from_secs(seconds.to_u64().unwrap_or(1).clamp(1, LONGEST_WAIT)))
+impl Cost {
+    /// How long until the bucket holds what the operation costs.
+    fn wait(&self) -> Option<Duration> {
+        let missing = self.missing(Decimal::ZERO)?;
+        Some(missing.max(Duration::from_secs(1)))
+    }
+
+    /// How long until the bucket holds what the same operation costs, and something for those that cannot wait.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        self.missing(Decimal::from(RESERVE))
+    }
+
+    fn missing(&self, reserve: Decimal) -> Option<Duration> {
+        let read = |token: &Token| token.as_str().parse::<Decimal>().ok();
+        let throttle = self.throttle_status.as_ref()?;
+        let cost = read(self.requested_query_cost.as_ref()?)?;
+        // No bucket ever holds more than it can.
+        let most = throttle.maximum_available.as_ref().and_then(read).unwrap_or(Decimal::MAX);
+        let wanted = cost.checked_add(reserve)?.min(most);
+        let missing = wanted.checked_sub(read(&throttle.currently_available)?)?.max(Decimal::ZERO);
+        let seconds = missing.checked_div(read(&throttle.restore_rate)?)?.ceil();
+        Some(Duration::from_secs(seconds.to_u64()?.min(LONGEST_WAIT)))
+    }
 }
 
 /// What Shopify says of a fulfilment order that somebody shipped between our look and our call (recorded 2026-06-26).

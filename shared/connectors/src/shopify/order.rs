@@ -1,4 +1,8 @@
 //! An order of Shopify as an order of ours: as it stands after edits and refunds, in the shop's own currency.
+//!
+//! Shopify tells every amount in the shop's currency and in the customer's. The shop's is taken: it is what the merchant's
+//! reports and taxes are reckoned in, it is the one that plain amounts of webhooks are in, and it does not change with the rate
+//! between order and refund.
 
 use kontor_domain::{
     Address, Charge, ChargeKind, CountryCode, Currency, Customer, Email, Line, LineId, LineKind, Money,
@@ -123,11 +127,16 @@ fn is_untaxed(order: &Order) -> Result<bool, Unreadable> {
     let lines = order.line_items.iter().flat_map(|item| &item.tax_lines);
     let carriage = order.shipping_lines.iter().flat_map(|line| &line.tax_lines);
     for line in lines.chain(carriage) {
-        if rate_of_one(format_args!("tax_lines.rate"), &line.rate)? != TaxRate::ZERO {
+        if rate("tax_lines", line)? != TaxRate::ZERO {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+fn rate(place: &str, line: &TaxLine) -> Result<TaxRate, Unreadable> {
+    let rate = at(format_args!("{place}.rate"), line.rate.as_ref().ok_or("missing"))?;
+    rate_of_one(format_args!("{place}.rate"), rate)
 }
 
 /// The gateway that takes the money: the last one that is no gift card.
@@ -270,7 +279,7 @@ impl Reckoner {
             let place = format!("{place}.tax_lines[{n}]");
             let tax = money(format_args!("{place}.price"), &line.price, self.currency)?;
             let tax = at(format_args!("{place}.price"), share(tax, part, whole))?;
-            exact.push((rate_of_one(format_args!("{place}.rate"), &line.rate)?, tax));
+            exact.push((rate(&place, line)?, tax));
         }
         let total = at(
             format_args!("{place}.tax_lines"),

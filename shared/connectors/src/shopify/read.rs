@@ -1,65 +1,64 @@
 //! What a Shopify delivery tells: by its signed body alone, the topic only says whether it is about orders.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kontor_domain::{
-    Currency, Money, OrderLife, Payment, PaymentId, PaymentSource, PaymentTerms, PlacedOrder, Refund,
-    RefundId, ShopOrderId,
+    Currency, Money, OrderLife, Payment, PaymentId, PaymentSource, PaymentTerms, PlacedOrder, ShopOrderId,
 };
 use kontor_flow::ports::ReadError;
 use kontor_flow::remedy::BoxError;
+use kontor_flow::storefront::FETCHED;
 use kontor_flow::{Envelope, Event, Happened};
 
+use super::node::{Fetched, FetchedOutline};
 use super::order::placed;
+use super::privacy::{Waiting, privacy_request};
+use super::refund::{OfOrder, ReadRefund, refund_of};
 use super::wire::{self, FinancialStatus, Gone, Order, Outline, Piece, Shape};
 use crate::config::ShopConfig;
-use crate::reading::{Perhaps, Unreadable, at, body, deleted, failed, money, number, snapshot};
+use crate::reading::{Perhaps, Unreadable, at, body, deleted, failed, money, number, seen, snapshot};
 
 /// The id of what an order says was paid in all. Single transactions are told nowhere in it.
 const THE_PAYMENT: &str = "shop";
 
-/// What a topic is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subject {
-    Order,
-    Privacy,
-    Other,
-}
+/// Shopify tells times in whole seconds.
+const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
-fn subject(topic: &str) -> Subject {
-    match topic {
+/// Whether a topic is about orders.
+fn is_of_orders(topic: &str) -> bool {
+    matches!(
+        topic,
         "orders/create"
-        | "orders/updated"
-        | "orders/paid"
-        | "orders/cancelled"
-        | "orders/edited"
-        | "orders/fulfilled"
-        | "orders/partially_fulfilled"
-        | "orders/delete"
-        | "refunds/create" => Subject::Order,
-        "customers/data_request" | "customers/redact" | "shop/redact" => Subject::Privacy,
-        _ => Subject::Other,
-    }
+            | "orders/updated"
+            | "orders/paid"
+            | "orders/cancelled"
+            | "orders/edited"
+            | "orders/fulfilled"
+            | "orders/partially_fulfilled"
+            | "orders/delete"
+            | "refunds/create"
+    )
 }
 
-/// Reads a delivery. The topics on orders and refunds tell of orders; all others (`app/uninstalled`, `products/…`) of
-/// nothing. Requests about personal data (`customers/data_request`, `customers/redact`, `shop/redact`) are accepted and
-/// logged without anything of what they say; carrying them out is a person's work with the tools for it.
+/// Reads a delivery, or what we fetched. The topics on orders and refunds tell of orders; all others (`app/uninstalled`,
+/// `products/…`) of nothing.
 ///
 /// # Errors
-/// [`ReadError`] with the place in the body.
+/// [`ReadError`] with the place in the body. Also for requests about personal data (`customers/data_request`,
+/// `customers/redact`, `shop/redact`): they are kept until a person has answered them; the error says how.
 pub fn read(shop: &ShopConfig, envelope: &Envelope) -> Result<Vec<Happened>, ReadError> {
-    match subject(&envelope.topic) {
-        Subject::Order => {}
-        Subject::Privacy => {
-            tracing::warn!(shop = %shop.id, topic = envelope.topic, "the shop forwards a request about personal data; a person has to answer it");
-            return Ok(Vec::new());
-        }
-        Subject::Other => return Ok(Vec::new()),
-    }
     let failed = |source: BoxError| failed(shop, envelope, source);
-    let bytes = envelope.body.bytes().map_err(|error| failed(error.into()))?;
-    let happened = by_content(shop, &bytes, envelope.received_at).map_err(|error| failed(error.into()))?;
-    Ok(happened.into_iter().collect())
+    let bytes = || envelope.body.bytes().map_err(|error| failed(error.into()));
+    if let Some(request) = privacy_request(shop, envelope)? {
+        return Err(failed(Waiting::Request(request).into()));
+    }
+    let happened = if envelope.topic == FETCHED {
+        fetched(shop, &bytes()?).map(|happened| Some(seen(happened, envelope)))
+    } else if is_of_orders(&envelope.topic) {
+        by_content(shop, &bytes()?, envelope.received_at)
+    } else {
+        return Ok(Vec::new());
+    };
+    Ok(happened.map_err(|error| failed(error.into()))?.into_iter().collect())
 }
 
 fn by_content(
@@ -75,8 +74,14 @@ fn by_content(
         // The order with the edit in it comes as orders/updated.
         _ if shape.order_edit.is_some() => Ok(None),
         (Some(order), Some(_)) => refunded(shop, order, &body(bytes)?),
-        (Some(_) | None, _) => told(shop, bytes).map(Some),
+        (Some(_) | None, _) => told(shop, &body(bytes)?, || body(bytes)).map(Some),
     }
+}
+
+/// What we fetched ourselves: the order in the form of the Admin API.
+fn fetched(shop: &ShopConfig, bytes: &[u8]) -> Result<Happened, Unreadable> {
+    let outline = Outline::try_from(body::<FetchedOutline>(bytes)?.order)?;
+    told(shop, &outline, || Order::try_from(body::<Fetched>(bytes)?))
 }
 
 fn order_id(id: u64) -> Result<ShopOrderId, Unreadable> {
@@ -84,15 +89,18 @@ fn order_id(id: u64) -> Result<ShopOrderId, Unreadable> {
 }
 
 /// The events an order tells. A cancellation is heard whatever else of the order can't be read or does not add up.
-fn told(shop: &ShopConfig, bytes: &[u8]) -> Result<Happened, Unreadable> {
-    let outline: Outline = body(bytes)?;
+fn told(
+    shop: &ShopConfig,
+    outline: &Outline,
+    order: impl FnOnce() -> Result<Order, Unreadable>,
+) -> Result<Happened, Unreadable> {
     let id = order_id(outline.id)?;
     let as_of = instant("updated_at", &outline.updated_at)?;
-    let life = life(&outline);
-    let events = match whole(shop, bytes, life, as_of) {
+    let life = life(outline);
+    let events = match order().and_then(|order| whole(shop, &order, life, as_of)) {
         Err(error) if life == OrderLife::Cancelled => {
             tracing::warn!(shop = %shop.id, order = %id, %error, "a cancelled order cannot be read as a whole; only its cancellation is taken");
-            cancelled(&outline)
+            cancelled(outline)
         }
         events => events?,
     };
@@ -102,19 +110,19 @@ fn told(shop: &ShopConfig, bytes: &[u8]) -> Result<Happened, Unreadable> {
 /// Everything an order tells.
 fn whole(
     shop: &ShopConfig,
-    bytes: &[u8],
+    order: &Order,
     life: OrderLife,
     as_of: Timestamp,
 ) -> Result<Vec<Event>, Unreadable> {
-    let order: Order = body(bytes)?;
-    let placed = placed(shop, &order)?;
-    let currency = placed.parts().currency;
-    let paid = paid(&order, &placed, as_of)?;
+    let placed = placed(shop, order)?;
+    let of = OfOrder { currency: Some(placed.parts().currency), taxes_included: Some(order.taxes_included) };
+    let paid = paid(order, &placed, as_of)?;
     let mut events = vec![Event::Placed(Box::new(placed))];
     events.extend(paid.map(Event::Paid));
     events.push(Event::Life(life));
     for (n, refund) in order.refunds.iter().enumerate() {
-        events.extend(refund_of(&format!("refunds[{n}]."), refund, Some(currency))?.map(Event::Refunded));
+        let read = refund_of(&format!("refunds[{n}]."), refund, of)?;
+        events.extend(read.map(|read| Event::Refunded(read.refund)));
     }
     Ok(events)
 }
@@ -122,8 +130,9 @@ fn whole(
 /// The cancellation, and those refunds that can be read.
 fn cancelled(outline: &Outline) -> Vec<Event> {
     let currency = outline.currency.0.as_deref().and_then(|code| Currency::parse(code).ok());
+    let of = OfOrder { currency, taxes_included: outline.taxes_included.0 };
     let refunds = outline.refunds.0.iter().flatten().filter_map(|refund| refund.0.as_ref());
-    let refunds = refunds.filter_map(|refund| refund_of("", refund, currency).ok().flatten());
+    let refunds = refunds.filter_map(|refund| Some(refund_of("", refund, of).ok()??.refund));
     std::iter::once(Event::Life(OrderLife::Cancelled)).chain(refunds.map(Event::Refunded)).collect()
 }
 
@@ -220,40 +229,16 @@ fn received(order: &Order, worth: Money) -> Result<Option<Money>, Unreadable> {
     }
 }
 
-/// The body of `refunds/create`.
+/// The body of `refunds/create`. Where it can't be read as fully as in its order, it is told as of a moment before: the order
+/// that carries it comes as of the refund at the earliest, and what that tells counts.
 fn refunded(shop: &ShopConfig, order: u64, refund: &wire::Refund) -> Result<Option<Happened>, Unreadable> {
     let id = order_id(order)?;
-    let refund = refund_of("", refund, None)?;
-    Ok(refund.map(|refund| snapshot(shop, id, refund.refunded_at, vec![Event::Refunded(refund)])))
-}
-
-/// A refund, if money went back: taking lines off an unpaid order is one, too. `currency` is the order's, if known; money
-/// that went back in another is left out, for it can't be reckoned with.
-fn refund_of(
-    place: &str,
-    refund: &wire::Refund,
-    currency: Option<Currency>,
-) -> Result<Option<Refund>, Unreadable> {
-    let mut sum: Option<Money> = currency.map(Money::zero);
-    for (n, transaction) in refund.transactions.iter().enumerate() {
-        if transaction.kind != "refund" || transaction.status != "success" {
-            continue;
-        }
-        let place = format!("{place}transactions[{n}]");
-        let own = transaction.currency.as_deref().map(Currency::parse).transpose();
-        let own = at(format_args!("{place}.currency"), own)?.or(currency);
-        let own = at(format_args!("{place}.currency"), own.ok_or("missing"))?;
-        if currency.is_some_and(|currency| currency != own) {
-            tracing::warn!(refund = refund.id, "a refund in another currency than its order's is left out");
-            return Ok(None);
-        }
-        let amount = money(format_args!("{place}.amount"), &transaction.amount, own)?;
-        sum = Some(at(format_args!("{place}.amount"), sum.unwrap_or(Money::zero(own)).plus(amount))?);
-    }
-    let Some(amount) = sum.filter(|sum| !sum.is_zero()) else { return Ok(None) };
-    let refunded_at = refund.processed_at.as_deref().unwrap_or(&refund.created_at);
-    let id = at(format_args!("{place}id"), RefundId::parse(&refund.id.to_string()))?;
-    Ok(Some(Refund::of(id, amount, instant(&format!("{place}processed_at"), refunded_at)?)))
+    let Some(ReadRefund { refund, whole }) = refund_of("", refund, OfOrder::default())? else {
+        return Ok(None);
+    };
+    let before = refund.refunded_at.checked_sub(A_MOMENT).unwrap_or(refund.refunded_at);
+    let as_of = if whole { refund.refunded_at } else { before };
+    Ok(Some(snapshot(shop, id, as_of, vec![Event::Refunded(refund)])))
 }
 
 /// A time with its offset, `2026-03-24T12:37:26-04:00`.

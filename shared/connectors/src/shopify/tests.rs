@@ -1,5 +1,7 @@
 //! Tests of the Shopify connector: `prove` its deliveries, `reads` them, `tells` the shop.
 
+mod polls;
 mod prove;
 mod reads;
+mod ships;
 mod tells;

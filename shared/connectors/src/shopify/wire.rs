@@ -1,9 +1,14 @@
 //! Shopify on the wire, in webhooks: the REST form of orders and refunds.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use crate::reading::{Perhaps, Token};
+
+/// A list; nothing is an empty one.
+fn listed<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
 
 /// The body of `orders/delete`: the id and nothing else.
 #[derive(Deserialize)]
@@ -72,6 +77,8 @@ pub(super) struct Outline {
     #[serde(default)]
     pub(super) currency: Perhaps<String>,
     #[serde(default)]
+    pub(super) taxes_included: Perhaps<bool>,
+    #[serde(default)]
     pub(super) financial_status: Perhaps<FinancialStatus>,
     #[serde(default)]
     pub(super) fulfillment_status: Perhaps<String>,
@@ -132,9 +139,9 @@ pub(super) struct Order {
     pub(super) billing_address: Option<Address>,
     pub(super) shipping_address: Option<Address>,
     pub(super) line_items: Vec<LineItem>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) shipping_lines: Vec<ShippingLine>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) refunds: Vec<Refund>,
 }
 
@@ -195,9 +202,9 @@ pub(super) struct LineItem {
     /// What is left of it after edits and refunds; absent in old versions.
     pub(super) current_quantity: Option<Token>,
     pub(super) price: Token,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) discount_allocations: Vec<Allocation>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) tax_lines: Vec<TaxLine>,
     #[serde(default)]
     pub(super) gift_card: bool,
@@ -218,7 +225,7 @@ pub(super) struct Allocation {
 pub(super) struct TaxLine {
     pub(super) price: Token,
     /// A share of one, `0.19`.
-    pub(super) rate: Token,
+    pub(super) rate: Option<Token>,
 }
 
 /// Carriage.
@@ -230,9 +237,9 @@ pub(super) struct ShippingLine {
     /// After edits and refunds; absent in old versions.
     pub(super) current_discounted_price_set: Option<MoneySet>,
     pub(super) is_removed: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) discount_allocations: Vec<Allocation>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) tax_lines: Vec<TaxLine>,
 }
 
@@ -240,10 +247,67 @@ pub(super) struct ShippingLine {
 #[derive(Deserialize)]
 pub(super) struct Refund {
     pub(super) id: u64,
-    pub(super) created_at: String,
+    pub(super) created_at: Option<String>,
     pub(super) processed_at: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) transactions: Vec<Transaction>,
+    #[serde(default, deserialize_with = "listed")]
+    pub(super) refund_line_items: Vec<RefundedLine>,
+    /// Absent in old versions, which tell the same as adjustments.
+    #[serde(default, deserialize_with = "listed")]
+    pub(super) refund_shipping_lines: Vec<RefundedShipping>,
+    #[serde(default, deserialize_with = "listed")]
+    pub(super) order_adjustments: Vec<Adjustment>,
+    pub(super) total_duties_set: Option<MoneySet>,
+    pub(super) total_additional_fees_set: Option<MoneySet>,
+}
+
+/// A line for which money went back. `subtotal` is a number where other amounts are texts.
+#[derive(Deserialize)]
+pub(super) struct RefundedLine {
+    pub(super) line_item_id: u64,
+    pub(super) quantity: Token,
+    pub(super) restock_type: Option<RestockType>,
+    pub(super) subtotal: Token,
+    pub(super) subtotal_set: Option<MoneySet>,
+    pub(super) total_tax: Option<Token>,
+    pub(super) total_tax_set: Option<MoneySet>,
+}
+
+/// Whether goods come back into the stock.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub(super) enum RestockType {
+    /// `return`, `cancel`, `legacy_restock`: they do.
+    Restocked,
+    /// `no_restock`, and what a later version may add.
+    Other(String),
+}
+
+impl From<String> for RestockType {
+    fn from(word: String) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "return" | "cancel" | "legacy_restock" => Self::Restocked,
+            _ => Self::Other(word),
+        }
+    }
+}
+
+/// Carriage that went back.
+#[derive(Deserialize)]
+pub(super) struct RefundedShipping {
+    pub(super) subtotal_amount_set: MoneySet,
+    pub(super) tax_amount_set: Option<MoneySet>,
+}
+
+/// Carriage that went back, in old versions; and by how much less went back than the parts come to. Negative where more did.
+#[derive(Deserialize)]
+pub(super) struct Adjustment {
+    pub(super) kind: Option<String>,
+    pub(super) amount: Token,
+    pub(super) amount_set: Option<MoneySet>,
+    pub(super) tax_amount: Option<Token>,
+    pub(super) tax_amount_set: Option<MoneySet>,
 }
 
 /// A movement of money.
@@ -251,6 +315,7 @@ pub(super) struct Refund {
 pub(super) struct Transaction {
     pub(super) kind: String,
     pub(super) status: String,
+    /// In `currency`, which need not be the shop's.
     pub(super) amount: Token,
     pub(super) currency: Option<String>,
 }

@@ -5,10 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::clock::{iso_seconds, now_ms};
+use super::goods::{FulfillmentOrder, Line, Refusal, number, parcel, track};
+use super::hooks::Hooks;
+use super::order::{Order, kept, now, set};
+use super::search::{self, Mark};
+use super::told::{self, gid, list, text};
 
 /// The longest note for the staff, in characters (recorded 2026-06-29).
 const LONGEST_NOTE: usize = 255;
+
+/// The version whose documents are understood.
+const VERSION: &str = "2026-10";
 
 /// What came of the calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,32 +35,12 @@ pub struct Report {
     pub told: BTreeMap<u64, usize>,
     /// Calls by the field at the root, as in `fulfillmentCreate`.
     pub calls: BTreeMap<String, u64>,
-}
-
-struct Order {
-    id: u64,
-    financial: String,
-    cancelled_at: Option<String>,
-    /// One place ships everything; none for an order of which nothing ships.
-    fulfillment_order: Option<FulfillmentOrder>,
-    fulfillments: Vec<Fulfillment>,
-}
-
-struct FulfillmentOrder {
-    id: u64,
-    cancelled: bool,
-    lines: Vec<Line>,
-}
-
-struct Line {
-    id: u64,
-    total: u64,
-    remaining: u64,
-}
-
-struct Fulfillment {
-    id: u64,
-    tracking: Value,
+    /// Webhooks.
+    #[serde(default)]
+    pub hooks: usize,
+    /// Calls that were turned away because the bucket was empty.
+    #[serde(default)]
+    pub throttled: u64,
 }
 
 /// All orders of the shop.
@@ -62,8 +49,11 @@ pub(crate) struct Books {
     orders: HashMap<u64, Order>,
     by_fulfillment_order: HashMap<u64, u64>,
     by_fulfillment: HashMap<u64, u64>,
+    pub(super) hooks: Hooks,
+    pub(super) scopes: Vec<String>,
     next: u64,
     calls: BTreeMap<String, u64>,
+    pub(super) throttled: u64,
 }
 
 impl Books {
@@ -72,50 +62,80 @@ impl Books {
         self.next
     }
 
-    /// Puts an order in.
+    /// Puts an order in, or in the place of what it was: what was shipped or cancelled through the API stays so.
     pub(crate) fn seed(&mut self, order: &Value) -> bool {
         let Some(id) = order.get("id").and_then(Value::as_u64) else { return false };
-        let mut lines = Vec::new();
-        for line in order.get("line_items").and_then(Value::as_array).into_iter().flatten() {
-            let count = line.get("current_quantity").or_else(|| line.get("quantity")).and_then(Value::as_u64);
-            let total = count.unwrap_or(1);
-            if line.get("requires_shipping") != Some(&json!(false)) && total > 0 {
-                lines.push(Line { id: self.next_id(), total, remaining: total });
+        let mut body = order.clone();
+        let mut places = Vec::new();
+        let mut told = Vec::new();
+        if let Some(before) = self.orders.remove(&id) {
+            kept(&before.body, &mut body);
+            (places, told) = (before.places, before.told);
+        } else if text(&body, "updated_at").is_none() {
+            set(&mut body, "updated_at", json!(now()));
+        }
+        if places.is_empty() {
+            let location = 1;
+            let items = list(&body, "line_items");
+            let lines: Vec<Line> = items.iter().filter_map(|item| Line::of(item, self.next_id())).collect();
+            if !lines.is_empty() {
+                let place = self.next_id();
+                self.by_fulfillment_order.insert(place, id);
+                places.push(FulfillmentOrder { id: place, location, cancelled: false, lines });
             }
         }
-        let ships = (!lines.is_empty()).then(|| self.next_id());
-        if let Some(fulfillment_order) = ships {
-            self.by_fulfillment_order.insert(fulfillment_order, id);
-        }
-        let financial =
-            order.get("financial_status").and_then(Value::as_str).unwrap_or("pending").to_uppercase();
-        let fulfillment_order = ships.map(|id| FulfillmentOrder { id, cancelled: false, lines });
-        self.orders.insert(
-            id,
-            Order { id, financial, cancelled_at: None, fulfillment_order, fulfillments: Vec::new() },
-        );
+        let mut order = Order { body, places, told };
+        order.count_again();
+        self.orders.insert(id, order);
         true
+    }
+
+    /// Has another place ship those lines of an order. `false` if there is no such order.
+    pub(crate) fn split(&mut self, order: u64, lines: &[u64]) -> bool {
+        let id = self.next_id();
+        let Some(found) = self.orders.get_mut(&order) else { return false };
+        let mut moved = Vec::new();
+        for place in &mut found.places {
+            let (out, stay) = std::mem::take(&mut place.lines)
+                .into_iter()
+                .partition(|line| lines.contains(&line.line_item));
+            place.lines = stay;
+            moved.extend::<Vec<Line>>(out);
+        }
+        found.places.retain(|place| !place.lines.is_empty());
+        let location = found.places.iter().map(|place| place.location).max().unwrap_or(0) + 1;
+        found.places.push(FulfillmentOrder { id, location, cancelled: false, lines: moved });
+        self.by_fulfillment_order.insert(id, order);
+        true
+    }
+
+    /// Takes an order out, as its merchant does. `false` if there is none.
+    pub(crate) fn delete(&mut self, order: u64) -> bool {
+        self.orders.remove(&order).is_some()
+    }
+
+    /// An order as webhooks tell it.
+    pub(crate) fn body(&self, order: u64) -> Option<Value> {
+        self.orders.get(&order).map(|order| order.body.clone())
     }
 
     /// What came of the calls.
     pub(crate) fn report(&self) -> Report {
         let count = |test: fn(&Order) -> bool| self.orders.values().filter(|order| test(order)).count();
-        let mut doubled_tracking: Vec<u64> =
-            self.orders.values().filter(|order| order.has_doubled_tracking()).map(|order| order.id).collect();
+        let doubled = self.orders.iter().filter(|(_, order)| order.has_doubled_tracking());
+        let mut doubled_tracking: Vec<u64> = doubled.map(|(id, _)| *id).collect();
         doubled_tracking.sort_unstable();
+        let told = self.orders.iter().filter(|(_, order)| !order.told.is_empty());
         Report {
             orders: self.orders.len(),
-            paid: count(|order| order.financial == "PAID"),
-            cancelled: count(|order| order.cancelled_at.is_some()),
+            paid: count(|order| text(&order.body, "financial_status") == Some("paid")),
+            cancelled: count(Order::is_cancelled),
             fulfillments: self.by_fulfillment.len(),
             doubled_tracking,
-            told: self
-                .orders
-                .values()
-                .filter(|order| !order.fulfillments.is_empty())
-                .map(|order| (order.id, order.fulfillments.len()))
-                .collect(),
+            told: told.map(|(id, order)| (*id, order.told.len())).collect(),
             calls: self.calls.clone(),
+            hooks: self.hooks.count(),
+            throttled: self.throttled,
         }
     }
 
@@ -130,11 +150,25 @@ impl Books {
         let argument = |name: &str| arguments.get(name).unwrap_or(&Value::Null);
         Some(match (is_mutation, field) {
             (false, "order") => self.order(argument("id")).map_or(Value::Null, |order| order.to_json()),
+            (false, "orders") => self.search(arguments)?,
+            (false, "refund") => self.refund(argument("id")),
+            (false, "fulfillment") => self.fulfillment(argument("id")),
+            (false, "fulfillmentOrder") => self.fulfillment_order(argument("id")),
+            (false, "webhookSubscriptions") => self.hooks.to_json(),
+            (false, "currentAppInstallation") => {
+                let scopes: Vec<Value> = self.scopes.iter().map(|scope| json!({ "handle": scope })).collect();
+                json!({ "accessScopes": scopes })
+            }
+            (false, "publicApiVersions") => json!([{ "handle": VERSION, "supported": true }]),
             (true, "orderMarkAsPaid") => self.mark_as_paid(argument("input")),
             (true, "orderCancel") => self.cancel(arguments),
             (true, "fulfillmentCreate") => self.fulfill(argument("fulfillment")),
             (true, "fulfillmentTrackingInfoUpdate") => {
                 self.track(argument("fulfillmentId"), argument("trackingInfoInput"))
+            }
+            (true, "webhookSubscriptionCreate") => {
+                let id = self.next_id();
+                self.hooks.make(id, argument("topic"), argument("webhookSubscription"))
             }
             _ => return None,
         })
@@ -144,16 +178,49 @@ impl Books {
         self.orders.get_mut(&number(gid, "Order")?)
     }
 
+    fn search(&self, arguments: &Map<String, Value>) -> Option<Value> {
+        let marks =
+            self.orders.iter().filter_map(|(id, order)| Some((Mark::of(&order.body, *id)?, *id))).collect();
+        let (page, info) = search::page(marks, arguments)?;
+        let nodes: Vec<Value> = page.iter().filter_map(|id| Some(self.orders.get(id)?.to_json())).collect();
+        Some(json!({ "nodes": nodes, "pageInfo": info }))
+    }
+
+    fn refund(&self, gid: &Value) -> Value {
+        let told = self.orders.values().map(|order| told::order(&order.body));
+        let mut refunds = told.flat_map(|order| list(&order, "refunds").to_vec());
+        refunds.find(|refund| refund.get("id") == Some(gid)).unwrap_or(Value::Null)
+    }
+
+    fn fulfillment(&self, gid: &Value) -> Value {
+        let id = number(gid, "Fulfillment");
+        let order = id.and_then(|id| self.orders.get(self.by_fulfillment.get(&id)?));
+        let parcel = order.and_then(|order| {
+            let mut parcels = list(&order.body, "fulfillments").iter();
+            let parcel = parcels.find(|parcel| parcel.get("id").and_then(Value::as_u64) == id)?;
+            Some(told::fulfillment(&order.body, parcel))
+        });
+        parcel.unwrap_or(Value::Null)
+    }
+
+    fn fulfillment_order(&self, gid: &Value) -> Value {
+        let id = number(gid, "FulfillmentOrder");
+        let order = id.and_then(|id| self.orders.get(self.by_fulfillment_order.get(&id)?));
+        let place = order.into_iter().flat_map(|order| &order.places).find(|place| Some(place.id) == id);
+        place.map_or(Value::Null, FulfillmentOrder::to_json)
+    }
+
     fn mark_as_paid(&mut self, input: &Value) -> Value {
         let Some(order) = self.order(input.get("id").unwrap_or(&Value::Null)) else {
             return json!({ "order": null, "userErrors": user_error(&["id"], "Order does not exist") });
         };
-        let refused = order.cancelled_at.is_some() || order.financial == "PAID";
-        if refused {
+        let is_over =
+            matches!(text(&order.body, "financial_status"), Some("paid" | "partially_refunded" | "refunded"));
+        if order.is_cancelled() || is_over {
             let errors = user_error(&["id"], "Order cannot be marked as paid.");
             return json!({ "order": order.to_json(), "userErrors": errors });
         }
-        order.financial = "PAID".to_owned();
+        order.change(&[("financial_status", json!("paid")), ("total_outstanding", json!("0.00"))]);
         json!({ "order": order.to_json(), "userErrors": [] })
     }
 
@@ -173,16 +240,15 @@ impl Books {
         let Some(order) = self.order(arguments.get("orderId").unwrap_or(&Value::Null)) else {
             return refused("orderId", "Order does not exist");
         };
-        if order.cancelled_at.is_some() {
+        if order.is_cancelled() {
             return refused("orderId", "Cannot cancel an order that has already been canceled");
         }
-        if !order.fulfillments.is_empty() {
+        if order.has_parcels() {
             return refused("orderId", "Cannot cancel an order that has outstanding fulfillments");
         }
-        order.cancelled_at = Some(format!("{}Z", iso_seconds(now_ms())));
-        if let Some(open) = &mut order.fulfillment_order {
-            open.cancelled = true;
-        }
+        let at = json!(now());
+        order.change(&[("cancelled_at", at.clone()), ("closed_at", at), ("cancel_reason", json!("other"))]);
+        order.count_again();
         let job = json!({ "id": format!("gid://shopify/Job/{job}"), "done": false });
         json!({ "job": job, "orderCancelUserErrors": [], "userErrors": [] })
     }
@@ -190,154 +256,63 @@ impl Books {
     fn fulfill(&mut self, input: &Value) -> Value {
         match self.try_to_fulfill(input) {
             Ok(fulfillment) => json!({ "fulfillment": fulfillment, "userErrors": [] }),
-            Err(message) => {
-                json!({ "fulfillment": null, "userErrors": user_error(&["fulfillment"], &message) })
-            }
+            Err(refusal) => json!({ "fulfillment": null, "userErrors": refusal.to_json() }),
         }
     }
 
-    fn try_to_fulfill(&mut self, input: &Value) -> Result<Value, String> {
+    fn try_to_fulfill(&mut self, input: &Value) -> Result<Value, Refusal> {
         let id = self.next_id();
-        let parts = input.get("lineItemsByFulfillmentOrder").and_then(Value::as_array);
-        let [part] = parts.map_or(&[][..], Vec::as_slice) else {
-            return Err("All fulfillment orders must be assigned to a single location.".to_owned());
-        };
-        let missing = || "Fulfillment order does not exist.".to_owned();
-        let wanted = part
-            .get("fulfillmentOrderId")
-            .and_then(|gid| number(gid, "FulfillmentOrder"))
-            .ok_or_else(missing)?;
-        let order = self.by_fulfillment_order.get(&wanted).and_then(|order| self.orders.get_mut(order));
-        let order = order.ok_or_else(missing)?;
-        let open = order.fulfillment_order.as_mut().ok_or_else(missing)?;
-        if open.cancelled || open.lines.iter().all(|line| line.remaining == 0) {
-            return Err(format!("Fulfillment order {wanted} has an unfulfillable status= closed."));
+        let missing = || Refusal::of("Fulfillment order does not exist.");
+        let parts = list(input, "lineItemsByFulfillmentOrder");
+        let wanted =
+            |part: &Value| part.get("fulfillmentOrderId").and_then(|gid| number(gid, "FulfillmentOrder"));
+        let first = parts.first().and_then(wanted).ok_or_else(missing)?;
+        let order = self.by_fulfillment_order.get(&first).copied().ok_or_else(missing)?;
+        let found = self.orders.get_mut(&order).ok_or_else(missing)?;
+        let mut taken = Vec::new();
+        let mut location = None;
+        // Nothing is taken if a part of it can't be.
+        let mut places = found.places.clone();
+        for part in parts {
+            let wanted = wanted(part).ok_or_else(missing)?;
+            let place = places.iter_mut().find(|place| place.id == wanted).ok_or_else(missing)?;
+            if *location.get_or_insert(place.location) != place.location {
+                return Err(Refusal::of("All fulfillment orders must be assigned to a single location."));
+            }
+            if place.is_closed() {
+                return Err(Refusal::of(&format!(
+                    "Fulfillment order {wanted} has an unfulfillable status= closed."
+                )));
+            }
+            taken.extend(place.take(list(part, "fulfillmentOrderLineItems"))?);
         }
-        let lines = part.get("fulfillmentOrderLineItems").and_then(Value::as_array);
-        open.take(lines.filter(|lines| !lines.is_empty()))?;
-        let fulfillment =
-            Fulfillment { id, tracking: tracking(input.get("trackingInfo").unwrap_or(&Value::Null)) };
-        let told = fulfillment.to_json();
-        order.fulfillments.push(fulfillment);
-        let order = order.id;
+        found.places = places;
+        let parcel = parcel(id, &now(), input.get("trackingInfo").unwrap_or(&Value::Null), &taken);
+        found.shipped(id, parcel);
         self.by_fulfillment.insert(id, order);
-        Ok(told)
+        Ok(json!({ "id": gid("Fulfillment", id), "status": "SUCCESS" }))
     }
 
-    fn track(&mut self, gid: &Value, input: &Value) -> Value {
-        let id = number(gid, "Fulfillment");
-        let order =
-            id.and_then(|id| self.by_fulfillment.get(&id)).and_then(|order| self.orders.get_mut(order));
-        let known = order.into_iter().flat_map(|order| &mut order.fulfillments).find(|f| Some(f.id) == id);
-        match known {
-            Some(fulfillment) => {
-                fulfillment.tracking = tracking(input);
-                json!({ "fulfillment": fulfillment.to_json(), "userErrors": [] })
-            }
-            None => {
-                let errors = user_error(&["fulfillmentId"], "Fulfillment does not exist.");
-                json!({ "fulfillment": null, "userErrors": errors })
-            }
+    fn track(&mut self, fulfillment: &Value, input: &Value) -> Value {
+        let id = number(fulfillment, "Fulfillment");
+        let order = id.and_then(|id| self.orders.get_mut(self.by_fulfillment.get(&id)?));
+        let known = order.is_some_and(|order| {
+            let parcels =
+                order.body.get_mut("fulfillments").and_then(Value::as_array_mut).into_iter().flatten();
+            let parcel = parcels
+                .filter_map(Value::as_object_mut)
+                .find(|one| one.get("id").and_then(Value::as_u64) == id);
+            let Some(parcel) = parcel else { return false };
+            track(parcel, input);
+            order.change(&[]);
+            true
+        });
+        if known {
+            return json!({ "fulfillment": { "id": fulfillment }, "userErrors": [] });
         }
+        let errors = user_error(&["fulfillmentId"], "Fulfillment does not exist.");
+        json!({ "fulfillment": null, "userErrors": errors })
     }
-}
-
-impl FulfillmentOrder {
-    /// Takes the lines asked for out of what is left; all of it if none are.
-    fn take(&mut self, lines: Option<&Vec<Value>>) -> Result<(), String> {
-        let Some(lines) = lines else {
-            self.lines.iter_mut().for_each(|line| line.remaining = 0);
-            return Ok(());
-        };
-        let invalid = || "Invalid fulfillment order line item quantity requested.".to_owned();
-        for wanted in lines {
-            let id = wanted.get("id").and_then(|gid| number(gid, "FulfillmentOrderLineItem"));
-            let quantity = wanted.get("quantity").and_then(Value::as_u64).ok_or_else(invalid)?;
-            if quantity == 0 {
-                return Err("Quantity must be greater than 0".to_owned());
-            }
-            let line = self.lines.iter_mut().find(|line| Some(line.id) == id).ok_or_else(invalid)?;
-            line.remaining = line.remaining.checked_sub(quantity).ok_or_else(invalid)?;
-        }
-        Ok(())
-    }
-
-    fn to_json(&self) -> Value {
-        let left: u64 = self.lines.iter().map(|line| line.remaining).sum();
-        let total: u64 = self.lines.iter().map(|line| line.total).sum();
-        let status = match (self.cancelled, left) {
-            (true, _) | (false, 0) => "CLOSED",
-            (false, left) if left < total => "IN_PROGRESS",
-            (false, _) => "OPEN",
-        };
-        let lines: Vec<Value> = self.lines.iter().map(Line::to_json).collect();
-        json!({
-            "id": format!("gid://shopify/FulfillmentOrder/{}", self.id),
-            "status": status,
-            "requestStatus": "UNSUBMITTED",
-            "assignedLocation": { "location": { "id": "gid://shopify/Location/1" } },
-            "lineItems": { "nodes": lines },
-        })
-    }
-}
-
-impl Line {
-    fn to_json(&self) -> Value {
-        json!({
-            "id": format!("gid://shopify/FulfillmentOrderLineItem/{}", self.id),
-            "totalQuantity": self.total,
-            "remainingQuantity": self.remaining,
-        })
-    }
-}
-
-impl Fulfillment {
-    fn to_json(&self) -> Value {
-        let id = format!("gid://shopify/Fulfillment/{}", self.id);
-        json!({ "id": id, "status": "SUCCESS", "trackingInfo": self.tracking })
-    }
-}
-
-impl Order {
-    fn has_doubled_tracking(&self) -> bool {
-        let infos =
-            self.fulfillments.iter().filter_map(|fulfillment| fulfillment.tracking.as_array()).flatten();
-        let mut numbers: Vec<&str> = infos.filter_map(|info| info.get("number")?.as_str()).collect();
-        numbers.sort_unstable();
-        numbers.array_windows().any(|[one, next]| one == next)
-    }
-
-    fn to_json(&self) -> Value {
-        let fulfillments: Vec<Value> = self.fulfillments.iter().map(Fulfillment::to_json).collect();
-        let open: Vec<Value> = self.fulfillment_order.iter().map(FulfillmentOrder::to_json).collect();
-        json!({
-            "id": format!("gid://shopify/Order/{}", self.id),
-            "legacyResourceId": self.id.to_string(),
-            "cancelledAt": self.cancelled_at,
-            "displayFinancialStatus": self.financial,
-            "displayFulfillmentStatus": if fulfillments.is_empty() { "UNFULFILLED" } else { "FULFILLED" },
-            "fulfillments": fulfillments,
-            "fulfillmentOrders": { "nodes": open },
-        })
-    }
-}
-
-/// `number` and `url`, or `numbers` and `urls`, as a list of parcels.
-fn tracking(input: &Value) -> Value {
-    let list = |many: &str, one: &str| -> Vec<Value> {
-        let many = input.get(many).and_then(Value::as_array).cloned().unwrap_or_default();
-        if many.is_empty() { input.get(one).into_iter().cloned().collect() } else { many }
-    };
-    let (numbers, urls) = (list("numbers", "number"), list("urls", "url"));
-    let company = input.get("company").cloned().unwrap_or(Value::Null);
-    let parcel =
-        |(at, number): (usize, &Value)| json!({ "company": company, "number": number, "url": urls.get(at) });
-    Value::Array(numbers.iter().enumerate().map(parcel).collect())
-}
-
-/// The number at the end of `gid://shopify/<kind>/<number>`.
-fn number(gid: &Value, kind: &str) -> Option<u64> {
-    gid.as_str()?.strip_prefix("gid://shopify/")?.strip_prefix(kind)?.strip_prefix('/')?.parse().ok()
 }
 
 fn user_error(field: &[&str], message: &str) -> Value {

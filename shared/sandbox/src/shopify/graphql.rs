@@ -1,7 +1,12 @@
-//! As much of GraphQL as a stand-in needs: one operation with one field at its root, its arguments, and the selection
-//! the answer is cut to.
+//! As much of GraphQL as a stand-in needs: one operation with its fields, their arguments, fragments, and the selection the
+//! answer is cut to.
 
-use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+/// Fragments in fragments, at most so deep: more of them go round in a circle.
+const DEEPEST: usize = 12;
 
 /// A field with its arguments and what is selected below it.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +17,8 @@ pub(crate) struct Field {
     pub(crate) name: String,
     /// Arguments; variables are put in already.
     pub(crate) arguments: Map<String, Value>,
+    /// Directives, without their arguments.
+    pub(crate) directives: Vec<String>,
     /// The selection.
     pub(crate) selection: Vec<Field>,
 }
@@ -21,29 +28,45 @@ pub(crate) struct Field {
 pub(crate) struct Operation {
     /// Whether it changes anything.
     pub(crate) is_mutation: bool,
-    /// Its field at the root.
+    /// Its only field; or what holds all of them, without a name.
     pub(crate) root: Field,
 }
 
 impl Operation {
-    /// Reads an operation with its variables. `None` for what is none, or has several fields at its root.
+    /// Reads an operation with its variables and fragments. `None` for what is none, or changes several things.
     pub(crate) fn parse(text: &str, variables: &Map<String, Value>) -> Option<Self> {
-        let mut parser = Parser { tokens: tokens(text), at: 0, variables };
-        let mut is_mutation = false;
-        loop {
-            match parser.peek()? {
-                "{" => break,
-                "mutation" => is_mutation = true,
-                "(" => parser.skip_group()?,
-                _ => {}
-            }
-            if parser.peek()? != "{" {
-                parser.at += 1;
+        let tokens = tokens(text);
+        let mut parser = Parser { tokens, at: 0, variables, fragments: HashMap::new(), depth: 0 };
+        parser.fragments = parser.find_fragments()?;
+        let mut operation = None;
+        while parser.peek().is_some() {
+            if parser.takes("fragment") {
+                parser.skip_to_selection()?;
+                parser.skip_group("{", "}")?;
+            } else if operation.is_some() {
+                return None;
+            } else {
+                let is_mutation = parser.skip_to_selection()?;
+                operation = Some((is_mutation, parser.selection()?));
             }
         }
-        let mut fields = parser.selection()?;
-        let root = fields.pop()?;
-        (fields.is_empty() && parser.at == parser.tokens.len()).then_some(Self { is_mutation, root })
+        let (is_mutation, mut fields) = operation?;
+        if fields.len() == 1 {
+            return Some(Self { is_mutation, root: fields.pop()? });
+        }
+        let whole = Field {
+            alias: String::new(),
+            name: String::new(),
+            arguments: Map::new(),
+            directives: Vec::new(),
+            selection: fields,
+        };
+        (!is_mutation && !whole.selection.is_empty()).then_some(Self { is_mutation, root: whole })
+    }
+
+    /// The fields to answer.
+    pub(crate) fn fields(&self) -> &[Field] {
+        if self.root.name.is_empty() { &self.root.selection } else { std::slice::from_ref(&self.root) }
     }
 }
 
@@ -52,7 +75,15 @@ impl Field {
     pub(crate) fn project(&self, value: &Value) -> Result<Value, String> {
         match value {
             Value::Array(list) => {
-                list.iter().map(|item| self.project(item)).collect::<Result<_, _>>().map(Value::Array)
+                let first = self.first().unwrap_or(usize::MAX);
+                list.iter()
+                    .take(first)
+                    .map(|item| self.project(item))
+                    .collect::<Result<_, _>>()
+                    .map(Value::Array)
+            }
+            Value::Object(object) if object.contains_key("nodes") && !object.contains_key("pageInfo") => {
+                self.project(&self.page(object))
             }
             Value::Object(object) if !self.selection.is_empty() => {
                 let mut kept = Map::new();
@@ -69,10 +100,30 @@ impl Field {
     }
 }
 
+impl Field {
+    fn first(&self) -> Option<usize> {
+        usize::try_from(self.arguments.get("first")?.as_u64()?).ok()
+    }
+
+    /// The part of a list that is asked for. A cursor is the number of what comes before.
+    fn page(&self, list: &Map<String, Value>) -> Value {
+        let nodes = list.get("nodes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let after = self.arguments.get("after").and_then(Value::as_str).and_then(|after| after.parse().ok());
+        let from = after.unwrap_or(0).min(nodes.len());
+        let until = from.saturating_add(self.first().unwrap_or(usize::MAX)).min(nodes.len());
+        let page = nodes.get(from..until).unwrap_or_default();
+        let end = (!page.is_empty()).then(|| until.to_string());
+        json!({ "nodes": page, "pageInfo": { "hasNextPage": until < nodes.len(), "endCursor": end } })
+    }
+}
+
 struct Parser<'t> {
     tokens: Vec<&'t str>,
     at: usize,
     variables: &'t Map<String, Value>,
+    /// Where their selections begin.
+    fragments: HashMap<&'t str, usize>,
+    depth: usize,
 }
 
 impl<'t> Parser<'t> {
@@ -92,19 +143,45 @@ impl<'t> Parser<'t> {
         is_next
     }
 
-    /// Goes over `( … )`, brackets in it included, and stands on its last token.
-    fn skip_group(&mut self) -> Option<()> {
-        let mut depth = 0_usize;
+    fn find_fragments(&self) -> Option<HashMap<&'t str, usize>> {
+        let mut found = HashMap::new();
+        for (at, _) in self.tokens.iter().enumerate().filter(|(_, token)| **token == "fragment") {
+            // fragment Name on Type {
+            if self.tokens.get(at + 2) == Some(&"on") {
+                found.insert(*self.tokens.get(at + 1)?, at + 4);
+            }
+        }
+        Some(found)
+    }
+
+    /// Goes to the next `{` that opens a selection. Answers whether the word `mutation` was on the way.
+    fn skip_to_selection(&mut self) -> Option<bool> {
+        let mut is_mutation = false;
         loop {
             match self.peek()? {
-                "(" => depth += 1,
-                ")" => depth -= 1,
-                _ => {}
+                "{" => return Some(is_mutation),
+                "(" => self.skip_group("(", ")")?,
+                token => {
+                    is_mutation |= token == "mutation";
+                    self.at += 1;
+                }
+            }
+        }
+    }
+
+    /// Goes past `( … )`, brackets in it included.
+    fn skip_group(&mut self, open: &str, close: &str) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            let token = self.next()?;
+            if token == open {
+                depth += 1;
+            } else if token == close {
+                depth -= 1;
             }
             if depth == 0 {
                 return Some(());
             }
-            self.at += 1;
         }
     }
 
@@ -114,19 +191,53 @@ impl<'t> Parser<'t> {
         }
         let mut fields = Vec::new();
         while !self.takes("}") {
-            let alias = self.next()?.to_owned();
-            let name = if self.takes(":") { self.next()?.to_owned() } else { alias.clone() };
-            let arguments = if self.takes("(") { self.arguments(")")? } else { Map::new() };
-            while self.takes("@") {
-                self.next()?;
-                if self.takes("(") {
-                    self.arguments(")")?;
-                }
+            match self.peek()?.strip_prefix("...") {
+                Some(spread) => fields.extend(self.spread(spread)?),
+                None => fields.push(self.field()?),
             }
-            let selection = self.selection()?;
-            fields.push(Field { alias, name, arguments, selection });
         }
         Some(fields)
+    }
+
+    fn field(&mut self) -> Option<Field> {
+        let alias = self.next()?.to_owned();
+        let name = if self.takes(":") { self.next()?.to_owned() } else { alias.clone() };
+        let arguments = if self.takes("(") { self.arguments(")")? } else { Map::new() };
+        let directives = self.directives()?;
+        let selection = self.selection()?;
+        Some(Field { alias, name, arguments, directives, selection })
+    }
+
+    fn directives(&mut self) -> Option<Vec<String>> {
+        let mut directives = Vec::new();
+        while self.takes("@") {
+            directives.push(self.next()?.to_owned());
+            if self.takes("(") {
+                self.arguments(")")?;
+            }
+        }
+        Some(directives)
+    }
+
+    /// `...Name` or `... on Type { … }`.
+    fn spread(&mut self, name: &str) -> Option<Vec<Field>> {
+        self.at += 1;
+        if name.is_empty() {
+            if self.takes("on") {
+                self.next()?;
+            }
+            self.directives()?;
+            return self.selection();
+        }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return None;
+        }
+        let back = std::mem::replace(&mut self.at, *self.fragments.get(name)?);
+        let fields = self.selection();
+        self.at = back;
+        self.depth -= 1;
+        fields
     }
 
     fn arguments(&mut self, end: &str) -> Option<Map<String, Value>> {
@@ -223,12 +334,30 @@ mod tests {
         let cut = json!({"job": {"id": "j", "done": true}, "userErrors": [{"field": null, "message": "m"}]});
         assert_eq!(root.project(&whole).unwrap(), cut);
         assert_eq!(root.project(&json!({"job": {"id": "j"}})).unwrap_err(), "done");
+        assert_eq!(root.directives, ["idempotent"]);
+    }
+
+    #[test]
+    fn fragments_are_put_in_and_lists_are_cut() {
+        let text = "query Q($n: Int) { order(id: 1) { ...O } shop { name } } fragment O on Order { id lines(first: $n, after: \"1\") \
+            { pageInfo { hasNextPage endCursor } nodes { ...L ... on Line { b } } } tags(first: 1) } fragment L on Line { a }";
+        let operation = parse(text, json!({"n": 1})).unwrap();
+        let [order, shop] = operation.fields() else { panic!("{operation:?}") };
+        assert_eq!(shop.name, "shop");
+        let line = |n: i64| json!({"a": n, "b": n, "c": n});
+        let whole = json!({"id": 7, "lines": {"nodes": [line(0), line(1), line(2)]}, "tags": ["x", "y"]});
+        let cut = json!({
+            "id": 7, "lines": {"pageInfo": {"hasNextPage": true, "endCursor": "2"}, "nodes": [{"a": 1, "b": 1}]}, "tags": ["x"],
+        });
+        assert_eq!(order.project(&whole).unwrap(), cut);
+        assert_eq!(parse("{ a { ...A } } fragment A on B { ...A }", json!({})), None, "round in a circle");
     }
 
     #[test]
     fn queries_in_short_form_are_read_and_nonsense_is_not() {
         assert!(!parse("{ order(id: \"x\") { id } }", json!({})).unwrap().is_mutation);
-        for text in ["", "query", "query {", "{ a b }", "{ order(id) { id } }", "{ order } trailing"] {
+        for text in ["", "query", "query {", "mutation { a b }", "{ order(id) { id } }", "{ order } trailing"]
+        {
             assert_eq!(parse(text, json!({})), None, "{text:?}");
         }
     }

@@ -12,7 +12,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::config::ShopKind;
 use crate::shop_testing::{NOW, Work, client, contracts, envelope, fixture, secrets, shipment, shop, time};
-use crate::shopify::{CANCEL, MARK_PAID, Shopify, read, shipping};
+use crate::shopify::documents::{self, CANCEL, MARK_PAID};
+use crate::shopify::{Shopify, read};
 
 const GID: &str = "gid://shopify/Order/6200000000102";
 
@@ -69,16 +70,23 @@ fn to_ship(states: &[(&str, i64)], known: &[&str]) -> Value {
             "id": format!("gid://shopify/FulfillmentOrder/{n}"),
             "status": status,
             "assignedLocation": {"location": {"id": format!("gid://shopify/Location/{n}")}},
-            "lineItems": {"nodes": [{"id": "gid://shopify/FulfillmentOrderLineItem/1", "remainingQuantity": remaining}]},
+            "lineItems": {"pageInfo": {"hasNextPage": false, "endCursor": null}, "nodes": [{
+                "id": "gid://shopify/FulfillmentOrderLineItem/1", "remainingQuantity": remaining, "sku": "KANNE-02",
+                "lineItem": {"id": "gid://shopify/LineItem/1"},
+            }]},
         })
     };
     let orders: Vec<Value> = states.iter().enumerate().map(order).collect();
     let info = |number: &&str| json!({"company": "DHL", "number": number, "url": format!("https://track.example/{number}")});
     let infos: Vec<Value> = known.iter().map(info).collect();
-    let parcels = json!([{"id": "gid://shopify/Fulfillment/7", "status": "SUCCESS", "trackingInfo": infos}]);
+    let nothing = json!({"pageInfo": {"hasNextPage": false, "endCursor": null}, "nodes": []});
+    let parcels = json!([{
+        "id": "gid://shopify/Fulfillment/7", "status": "SUCCESS", "trackingInfo": infos, "fulfillmentLineItems": nothing,
+    }]);
     let parcels = if known.is_empty() { json!([]) } else { parcels };
     json!({"data": {"order": {
-        "id": GID, "cancelledAt": null, "fulfillments": parcels, "fulfillmentOrders": {"nodes": orders},
+        "id": GID, "cancelledAt": null, "fulfillments": parcels,
+        "fulfillmentOrders": {"pageInfo": {"hasNextPage": false, "endCursor": null}, "nodes": orders},
     }}})
 }
 
@@ -92,7 +100,7 @@ fn every_operation_is_one_of_the_schema() {
     // Shopify's document uses this directive of the specification without defining it.
     let text = format!("{}\ndirective @oneOf on INPUT_OBJECT\n", std::fs::read_to_string(&file).unwrap());
     let schema = Schema::parse_and_validate(text, &file).unwrap();
-    for operation in shipping::OPERATIONS.into_iter().chain([MARK_PAID, CANCEL]) {
+    for operation in documents::ALL {
         if let Err(error) = ExecutableDocument::parse_and_validate(&schema, operation, "operation.graphql") {
             panic!("{operation}\n{error}");
         }
@@ -263,6 +271,7 @@ async fn a_cancellation_moves_no_money_and_bears_our_key() {
 #[tokio::test]
 async fn what_is_cancelled_already_is_done() {
     let server = MockServer::start().await;
+    answers(&server, "KontorState", ok(json!({"data": {"order": {"id": GID, "cancelledAt": null}}}))).await;
     let message = "Cannot cancel an order that has already been canceled";
     answers(
         &server,

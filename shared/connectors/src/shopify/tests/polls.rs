@@ -1,0 +1,315 @@
+//! What is fetched from the shop: every form of an order tells the same, nothing is dropped, the shop's limits are kept.
+
+use std::time::Duration;
+
+use kontor_domain::ShopOrderId;
+use kontor_flow::ports::Storefront as _;
+use kontor_flow::storefront::{FETCHED, OrderPage, Sighting, Window};
+use kontor_flow::{CallError, Event, Happened, Remedy};
+use kontor_sandbox::shopify::{Sandbox, State};
+use serde_json::{Value, json};
+
+use crate::config::ShopKind;
+use crate::shop_testing::{NOW, client, contracts, envelope, files, fixture, secrets, shop, time};
+use crate::shopify::{Shopify, read};
+
+async fn sandbox() -> Sandbox {
+    Sandbox::start("127.0.0.1:0", State::new("key")).await.unwrap()
+}
+
+fn front(sandbox: &Sandbox) -> Shopify {
+    Shopify::new(&shop(ShopKind::Shopify, &sandbox.url), &secrets(), client()).unwrap()
+}
+
+fn id(order: u64) -> ShopOrderId {
+    ShopOrderId::parse(&order.to_string()).unwrap()
+}
+
+fn told(sighting: &Sighting) -> Vec<Happened> {
+    let shop = shop(ShopKind::Shopify, "https://kaffee.example.test");
+    read(&shop, &sighting.envelope).unwrap_or_else(|error| panic!("{}", kontor_flow::remedy::chain(&error)))
+}
+
+/// The same without when it was seen: what a webhook tells.
+fn unseen(mut happened: Vec<Happened>) -> Vec<Happened> {
+    for record in happened.iter_mut().flat_map(|happened| &mut happened.events) {
+        assert_eq!(record.seen, Some(time(NOW)));
+        record.seen = None;
+    }
+    happened
+}
+
+/// The order as a webhook tells it, and as the Admin API tells it.
+async fn both(body: &Value) -> (Vec<Happened>, Vec<Happened>) {
+    let sandbox = sandbox().await;
+    assert!(sandbox.state().seed(body));
+    let config = shop(ShopKind::Shopify, "https://kaffee.example.test");
+    let webhook = read(&config, &envelope("orders/updated", body.to_string().as_bytes()))
+        .unwrap_or_else(|error| panic!("{}", kontor_flow::remedy::chain(&error)));
+    let sighting =
+        front(&sandbox).order(&id(body["id"].as_u64().unwrap()), time(NOW)).await.unwrap().unwrap();
+    assert_eq!(sighting.envelope.topic, FETCHED);
+    assert_eq!(Some(sighting.as_of), webhook[0].events.first().map(|record| record.as_of));
+    let fetched = unseen(told(&sighting));
+    (webhook, fetched)
+}
+
+fn fixture_order(name: &str) -> Value {
+    serde_json::from_slice(&fixture(&format!("shopify/{name}.json"))).unwrap()
+}
+
+#[tokio::test]
+async fn webhooks_and_the_admin_api_tell_the_same_order() {
+    let names =
+        ["paid-discounts", "refunded-part", "cancelled", "bank-pending", "bank-paid", "digital", "gift-card"];
+    let mut orders: Vec<(String, Value)> = names.map(|name| (name.to_owned(), fixture_order(name))).to_vec();
+    if let Some(folder) = contracts("shopify") {
+        let recorded = files(&folder.join("webhooks"), ".json");
+        for file in recorded.into_iter().chain([folder.join("rest_samples/order_100500_pln_vat23.json")]) {
+            let body: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            orders.push((file.display().to_string(), body));
+        }
+    }
+    for (name, body) in orders {
+        let (webhook, fetched) = both(&body).await;
+        assert_eq!(webhook, fetched, "{name}");
+    }
+}
+
+/// Orders of every kind that are made of the fixtures.
+fn variants() -> Vec<(&'static str, Value)> {
+    let of = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut order = fixture_order(name);
+        change(&mut order);
+        order
+    };
+    let bag = |amount: &str| json!({"shop_money": {"amount": amount, "currency_code": "EUR"}});
+    vec![
+        ("a company", of("paid-discounts", &|o| o["company"] = json!({"id": 1, "location_id": 2}))),
+        (
+            "nobody",
+            of("paid-discounts", &|o| {
+                for key in [
+                    "customer",
+                    "billing_address",
+                    "shipping_address",
+                    "email",
+                    "contact_email",
+                    "customer_locale",
+                ] {
+                    o[key] = json!(null);
+                }
+            }),
+        ),
+        ("a test", of("digital", &|o| o["test"] = json!(true))),
+        ("money back alone", of("paid-discounts", &|o| o["current_total_price"] = json!("92.62"))),
+        (
+            "paid in part",
+            of("bank-pending", &|o| {
+                (o["financial_status"], o["total_outstanding"]) = (json!("partially_paid"), json!("44.78"));
+            }),
+        ),
+        ("a status of tomorrow", of("bank-pending", &|o| o["financial_status"] = json!("invented_later"))),
+        (
+            "a parcel under way",
+            of("paid-discounts", &|o| {
+                o["fulfillments"] = json!([{"id": 1, "status": "success", "line_items": [{"id": 90071992547409952_u64, "quantity": 1}]}]);
+                o["fulfillment_status"] = json!("partial");
+            }),
+        ),
+        (
+            "duties and fees",
+            of("digital", &|o| {
+                (o["current_total_duties_set"], o["original_total_duties_set"]) = (bag("3.00"), bag("3.00"));
+                (o["current_total_additional_fees_set"], o["original_total_additional_fees_set"]) =
+                    (bag("1.50"), bag("1.50"));
+                (o["current_total_price"], o["total_price"]) = (json!("14.49"), json!("14.49"));
+            }),
+        ),
+        (
+            "a tip",
+            of("paid-discounts", &|o| {
+                let tip = json!({
+                    "id": 7, "name": "Trinkgeld", "title": "Trinkgeld", "sku": null, "quantity": 1, "current_quantity": 1,
+                    "price": "5.00", "requires_shipping": false, "gift_card": false, "tax_lines": [],
+                    "discount_allocations": [], "tip": {"payment_method": null},
+                });
+                o["line_items"].as_array_mut().unwrap().push(tip);
+                (o["total_tip_received"], o["total_price"]) = (json!("5.00"), json!("107.62"));
+                o["current_total_price"] = json!("107.62");
+            }),
+        ),
+        (
+            "carriage taken off",
+            of("paid-discounts", &|o| {
+                o["shipping_lines"][0]["is_removed"] = json!(true);
+                o["current_total_price"] = json!("97.72");
+            }),
+        ),
+        (
+            "money back in the customer's currency",
+            of("refunded-part", &|o| {
+                o["presentment_currency"] = json!("CHF");
+                (
+                    o["refunds"][0]["transactions"][0]["currency"],
+                    o["refunds"][0]["transactions"][0]["amount"],
+                ) = (json!("CHF"), json!("15.30"));
+            }),
+        ),
+        (
+            "a company abroad",
+            of("digital", &|o| {
+                (o["tax_exempt"], o["total_tax"]) = (json!(true), json!("0.00"));
+                o["line_items"][0]["tax_lines"] = json!([]);
+                o["note_attributes"] = json!([{"name": "VAT ID", "value": "ATU12345678"}]);
+            }),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn orders_of_every_kind_are_the_same_in_both_forms() {
+    for (name, body) in variants() {
+        let (webhook, fetched) = both(&body).await;
+        assert_eq!(webhook, fetched, "{name}");
+    }
+}
+
+/// An order with so many lines, all of them refunded.
+fn long(lines: u64) -> Value {
+    let mut order = fixture_order("refunded-part");
+    let line = order["line_items"][0].clone();
+    let refund = order["refunds"][0]["refund_line_items"][0].clone();
+    let (mut items, mut refunded) = (Vec::new(), Vec::new());
+    for n in 1..=lines {
+        let (mut item, mut back) = (line.clone(), refund.clone());
+        (item["id"], item["quantity"], item["current_quantity"], item["price"]) =
+            (json!(n), json!(2), json!(1), json!("1.19"));
+        item["discount_allocations"] = json!([]);
+        item["tax_lines"] = json!([{"rate": 0.19, "price": "0.38"}]);
+        (back["line_item_id"], back["subtotal"], back["total_tax"]) = (json!(n), json!(1.19), json!(0.19));
+        back["subtotal_set"]["shop_money"]["amount"] = json!("1.19");
+        items.push(item);
+        refunded.push(back);
+    }
+    let total = |pieces: u64| format!("{:.2}", 4.90 + 1.19 * pieces as f64);
+    (order["total_price"], order["current_total_price"]) = (json!(total(2 * lines)), json!(total(lines)));
+    order["line_items"] = Value::Array(items);
+    order["refunds"][0]["refund_line_items"] = Value::Array(refunded);
+    order["refunds"][0]["transactions"][0]["amount"] = json!(format!("{:.2}", 1.19 * lines as f64));
+    order
+}
+
+#[tokio::test]
+async fn two_hundred_lines_come_whole() {
+    for lines in [50, 51, 100, 101, 200] {
+        let (webhook, fetched) = both(&long(lines)).await;
+        assert_eq!(webhook, fetched, "{lines}");
+    }
+    let sandbox = sandbox().await;
+    assert!(sandbox.state().seed(&long(200)));
+    let page = all_pages(&sandbox, always()).await;
+    let events = told(&page[0]).remove(0).events;
+    let Event::Placed(order) = &events[0].event else { panic!("{events:?}") };
+    assert_eq!(order.parts().lines.len(), 200);
+    let Some(Event::Refunded(refund)) = events.last().map(|record| &record.event) else {
+        panic!("{events:?}")
+    };
+    assert_eq!((refund.lines.len(), refund.amount.to_string().as_str()), (200, "238.00 EUR"));
+}
+
+fn window(from: &str, until: &str) -> Window {
+    Window { from: time(from), until: time(until) }
+}
+
+fn always() -> Window {
+    window("2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z")
+}
+
+async fn all_pages(sandbox: &Sandbox, window: Window) -> Vec<Sighting> {
+    let (front, mut next, mut seen) = (front(sandbox), None::<String>, Vec::new());
+    loop {
+        let page = front.changed(window, next.as_deref(), time(NOW)).await.unwrap();
+        seen.extend(page.orders);
+        next = page.next;
+        if next.is_none() {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_changed_is_told_oldest_first_page_by_page() {
+    let sandbox = sandbox().await;
+    for n in 0..60_u64 {
+        let mut order = fixture_order("digital");
+        order["id"] = json!(1_000 + n);
+        // Two orders each changed in the same second.
+        order["updated_at"] = json!(format!("2026-11-20T10:00:{:02}+01:00", n / 2));
+        assert!(sandbox.state().seed(&order));
+    }
+    let seen = all_pages(&sandbox, window("2026-11-20T09:00:05Z", "2026-11-20T09:00:29Z")).await;
+    let ids: Vec<String> = seen.iter().map(|sighting| sighting.order.to_string()).collect();
+    let expected: Vec<String> = (1_010..1_060).map(|id: u64| id.to_string()).collect();
+    assert_eq!(ids, expected, "both ends are in it");
+    assert!(seen.is_sorted_by_key(|sighting| sighting.as_of));
+    assert_eq!(all_pages(&sandbox, window("2026-11-20T09:00:30Z", "2026-11-21T00:00:00Z")).await, []);
+}
+
+#[tokio::test]
+async fn an_order_that_is_gone_is_none() {
+    let sandbox = sandbox().await;
+    assert_eq!(front(&sandbox).order(&id(5), time(NOW)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_stops_no_other_and_names_itself() {
+    let sandbox = sandbox().await;
+    let mut broken = fixture_order("digital");
+    (broken["id"], broken["total_price"], broken["current_total_price"]) =
+        (json!(5), json!("1.00"), json!("1.00"));
+    assert!(sandbox.state().seed(&broken) && sandbox.state().seed(&fixture_order("bank-pending")));
+    let seen = all_pages(&sandbox, always()).await;
+    assert_eq!(seen.len(), 2);
+    let config = shop(ShopKind::Shopify, "https://kaffee.example.test");
+    let failed: Vec<_> = seen.iter().filter_map(|sighting| read(&config, &sighting.envelope).err()).collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].order, Some("kaffee/5".parse().unwrap()));
+    assert!(kontor_flow::remedy::chain(&failed[0]).contains("does not add up"), "{}", failed[0]);
+}
+
+#[tokio::test]
+async fn an_edit_is_found_by_the_next_poll() {
+    let sandbox = sandbox().await;
+    assert!(
+        sandbox.state().seed(&fixture_order("paid-discounts"))
+            && sandbox.state().seed(&fixture_order("refunded-part"))
+    );
+    let seen = all_pages(&sandbox, window("2026-11-19T15:00:00Z", "2026-11-19T16:00:00Z")).await;
+    assert_eq!(seen.len(), 1);
+    let webhook = fixture("shopify/refunded-part.json");
+    let config = shop(ShopKind::Shopify, "https://kaffee.example.test");
+    assert_eq!(unseen(told(&seen[0])), read(&config, &envelope("orders/updated", &webhook)).unwrap());
+}
+
+#[tokio::test]
+async fn the_bucket_is_minded() {
+    let sandbox = sandbox().await;
+    for n in 0..60_u64 {
+        let mut order = fixture_order("digital");
+        order["id"] = json!(1_000 + n);
+        assert!(sandbox.state().seed(&order));
+    }
+    let front = front(&sandbox);
+    let page: OrderPage = front.changed(always(), None, time(NOW)).await.unwrap();
+    assert_eq!(page.pause, None, "there is plenty");
+    sandbox.state().limit(800, 100);
+    let page = front.changed(always(), None, time(NOW)).await.unwrap();
+    let pause = page.pause.unwrap();
+    assert!((Duration::from_secs(1)..Duration::from_secs(9)).contains(&pause), "{pause:?}");
+    let error = front.changed(always(), page.next.as_deref(), time(NOW)).await.unwrap_err();
+    let Remedy::Retry { after: Some(after) } = error.remedy() else { panic!("{error}") };
+    assert!(after <= pause, "{after:?} without what is left for others, {pause:?} with it");
+    assert!(matches!(error, CallError::RateLimited { .. }));
+    assert_eq!(sandbox.state().report().throttled, 1);
+}
