@@ -383,7 +383,7 @@ async fn an_examination_says_what_is_wrong_and_what_to_do() {
     "#);
     assert_eq!(reader.connect(HERE).await.unwrap_err().remedy(), Remedy::Park);
     let stranger = connector_with(&shop.url, &[("KEY", "nobody"), ("SECRET", "x"), ("HOOK", "hook1")]);
-    insta::assert_snapshot!(found(&stranger).await, @"");
+    insta::assert_snapshot!(found(&stranger).await, @"- credentials: the shop does not take the consumer key and secret, or their user may not see orders, or the shop is called without TLS, where WooCommerce does not take keys like this: make a new key under WooCommerce, Settings, Advanced, REST API, for an administrator and with read and write (WooCommerce does not let us in at GET /orders (status 401): woocommerce_rest_cannot_view: Sorry, you cannot list resources.)");
 }
 
 /// An order of four pieces on three lines.

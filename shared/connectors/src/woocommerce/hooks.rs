@@ -108,8 +108,10 @@ impl WooCommerce {
         if secret.chars().all(|c| c.is_ascii_alphanumeric()) {
             return Ok(secret);
         }
-        Err("the first of `webhook_secrets` has other characters than letters and digits, and WooCommerce would sign with \
-             something else: make a new one of letters and digits")
+        Err(
+            "the first of `webhook_secrets` has other characters than letters and digits, and WooCommerce would sign with \
+             something else: make a new one of letters and digits",
+        )
     }
 
     /// Tries the connection, from the outside inwards.

@@ -59,7 +59,8 @@ fn meta(order: &Order, keys: &[&str]) -> Option<String> {
 fn customer(order: &Order) -> Result<Customer, Unreadable> {
     let email = order.billing.email.as_deref().and_then(filled);
     let vat_id = meta(order, &VAT_KEYS);
-    let business = vat_id.is_some() || filled(&order.billing.company).is_some();
+    let billing = address("billing", &order.billing)?;
+    let business = vat_id.is_some() || billing.is_some_and(|billing| billing.company_name().is_some());
     Ok(Customer {
         id: (order.customer_id != 0).then(|| order.customer_id.to_string()),
         email: at(format_args!("billing.email"), email.as_deref().map(Email::parse).transpose())?,

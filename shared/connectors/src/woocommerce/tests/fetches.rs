@@ -279,7 +279,7 @@ fn an_order_and_its_refunds_as_recorded() {
     let told = fetched(&body("order_get_after_refund.json"), body("refunds_list.json")).unwrap();
     let shown = text(&told);
     assert!(shown.contains("96.85 EUR Gross"), "{shown}");
-    insta::assert_snapshot!(refunds(&told).join("\n"), @"");
+    insta::assert_snapshot!(refunds(&told).join("\n"), @"19 9.87 EUR [3×1 9.87 EUR back] shipping 0.00 EUR at 2026-11-21T17:29:49Z");
     let listed = body("orders_modified_after.json");
     let shop = shop(ShopKind::Woocommerce, "https://kaffee.example.test");
     for order in listed.as_array().unwrap() {
@@ -316,7 +316,13 @@ async fn a_shop_that_cannot_be_asked_says_why() {
         Mock::given(any()).respond_with(answer).mount(&server).await;
         told.push(findings(&server).await);
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    - credentials: WordPress answers, but without the REST API of WooCommerce: is the plugin switched on? (WooCommerce refused GET /orders with status 404: rest_no_route: No route was found matching the URL and request method.)
+    - credentials: the REST API does not answer at this address: look at `url`, and set permalinks in WordPress to anything but "plain" (WooCommerce refused GET /orders with status 404: http: no answer of WooCommerce's)
+    - credentials: something in front of the shop turns us away: let the REST API through in its firewall or security plugin (WooCommerce does not let us in at GET /orders (status 403): http: no answer of WooCommerce's)
+    - credentials: the shop can't be asked (WooCommerce did not answer GET /orders: what answered with status 200 does not speak JSON)
+    - credentials: the shop can't be asked (WooCommerce did not answer GET /orders: status 503)
+    "#);
 }
 
 #[tokio::test]
