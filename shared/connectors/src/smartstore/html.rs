@@ -34,7 +34,7 @@ fn tag<'t>(from: &'t str, lines: &mut Vec<String>) -> &'t str {
 }
 
 /// Puts in what an entity stands for. What is none is text.
-fn entity<'t>(from: &'t str, lines: &mut Vec<String>) -> &'t str {
+fn entity<'t>(from: &'t str, lines: &mut [String]) -> &'t str {
     let known = from.split_once(';').filter(|(name, _)| name.len() <= 10);
     let decoded = known.and_then(|(name, rest)| Some((decoded(name.strip_prefix('&')?)?, rest)));
     let (found, rest) = decoded.unwrap_or_else(|| ('&', from.get(1..).unwrap_or_default()));

@@ -1,34 +1,12 @@
 //! What a Smartstore shop has in its books, and what its actions make of it. As in the shop, an action that does not apply
 //! answers with the record as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::odata::Record;
 use crate::clock::{iso_seconds, now_ms};
-
-/// What came of the calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    /// Orders by status, as in `Processing`.
-    pub orders: BTreeMap<String, usize>,
-    /// Orders that were marked as paid through the API.
-    pub paid: usize,
-    /// Orders that were cancelled through the API.
-    pub cancelled: usize,
-    /// Parcels of all orders that have left.
-    pub shipments: usize,
-    /// Parcels by order, where there are any.
-    pub told: BTreeMap<u64, usize>,
-    /// Orders with the same tracking number twice, or with more pieces packed than ordered.
-    pub doubled_shipments: Vec<u64>,
-    /// Mails to customers.
-    pub mails: usize,
-    /// Calls by method and path, as in `POST Orders({id})/PaymentPaid`.
-    pub calls: BTreeMap<String, u64>,
-}
 
 /// Why a call came to nothing.
 pub(crate) enum Trouble {
@@ -46,9 +24,9 @@ pub(crate) enum Trouble {
 pub(crate) struct Books {
     pub(crate) orders: BTreeMap<u64, Record>,
     next: u64,
-    paid: usize,
-    cancelled: usize,
-    mails: usize,
+    pub(crate) paid: usize,
+    pub(crate) cancelled: usize,
+    pub(crate) mails: usize,
     pub(crate) calls: BTreeMap<String, u64>,
 }
 
@@ -63,7 +41,7 @@ pub(crate) fn number(record: &Record, name: &str) -> u64 {
 }
 
 /// Members of a collection.
-fn list<'r>(record: &'r Record, name: &str) -> impl Iterator<Item = &'r Record> {
+pub(crate) fn list<'r>(record: &'r Record, name: &str) -> impl Iterator<Item = &'r Record> {
     record.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
 }
 
@@ -138,37 +116,6 @@ impl Books {
 
     pub(crate) fn count(&mut self, call: &str) {
         *self.calls.entry(call.to_owned()).or_default() += 1;
-    }
-
-    pub(crate) fn report(&self) -> Report {
-        let mut report = Report {
-            paid: self.paid,
-            cancelled: self.cancelled,
-            mails: self.mails,
-            calls: self.calls.clone(),
-            ..Report::default()
-        };
-        for (id, order) in &self.orders {
-            let status = match number(order, "OrderStatusId") {
-                10 => "Pending",
-                20 => "Processing",
-                30 => "Complete",
-                40 => "Cancelled",
-                _ => "Other",
-            };
-            *report.orders.entry(status.to_owned()).or_default() += 1;
-            let left = list(order, "Shipments")
-                .filter(|one| one.get("ShippedDateUtc").is_some_and(Value::is_string))
-                .count();
-            report.shipments += left;
-            if left > 0 {
-                report.told.insert(*id, left);
-            }
-            if is_doubled(order) {
-                report.doubled_shipments.push(*id);
-            }
-        }
-        report
     }
 
     fn order(&mut self, id: u64) -> Result<&mut Record, Trouble> {
@@ -403,18 +350,4 @@ fn checked(order: &mut Record) {
     if number(order, "OrderStatusId") == 20 && payment == 30 && matches!(shipping, 10 | 40) {
         set(order, "OrderStatusId", json!(30));
     }
-}
-
-fn is_doubled(order: &Record) -> bool {
-    let numbers = list(order, "Shipments").filter_map(|one| one.get("TrackingNumber")?.as_str());
-    let numbers: Vec<&str> = numbers.flat_map(|numbers| numbers.split(',')).map(str::trim).collect();
-    let different: BTreeSet<&str> = numbers.iter().copied().collect();
-    let mut pieces: BTreeMap<u64, u64> = BTreeMap::new();
-    for one in list(order, "Shipments").flat_map(|parcel| list(parcel, "ShipmentItems")) {
-        *pieces.entry(number(one, "OrderItemId")).or_default() += number(one, "Quantity");
-    }
-    let ordered: BTreeMap<u64, u64> =
-        list(order, "OrderItems").map(|item| (number(item, "Id"), number(item, "Quantity"))).collect();
-    different.len() < numbers.len()
-        || pieces.iter().any(|(item, pieces)| ordered.get(item).is_none_or(|all| pieces > all))
 }
