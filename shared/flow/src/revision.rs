@@ -107,20 +107,26 @@ impl Facts {
     /// # Errors
     /// [`MoneyError`] if the amounts are in several currencies.
     pub fn change(&self) -> Result<Change, MoneyError> {
-        let (Some(order), Some(told), Some((first, last))) =
-            (self.order(), self.placed.as_ref(), self.booked())
+        let (Some(order), Some(told), Some((_, last))) = (self.order(), self.placed.as_ref(), self.booked())
         else {
             return Ok(Change::None);
         };
         if self.erased.is_some() || told.as_of() == last.as_of || last.revision == revision(order) {
             return Ok(Change::None);
         }
-        let refunded = self.refunded(order)?;
-        let lost = first.total.minus(order.parts().total)?;
-        let count = order.parts().lines.len() + order.parts().charges.len() + 1;
-        let bound = order.parts().currency.smallest().amount() * Decimal::from(count);
-        let explained = lost.minus(refunded)?.abs().amount() <= bound;
-        Ok(if explained && refunded.amount() > Decimal::ZERO { Change::Refunded } else { Change::Edited })
+        let to_explain = self.refunded(order)?.minus(self.surplus(order, last)?)?;
+        let lost = last.total.minus(order.parts().total)?;
+        let explained = lost.minus(to_explain)?.abs().amount() <= roundings(order);
+        Ok(if explained && to_explain.amount() > Decimal::ZERO { Change::Refunded } else { Change::Edited })
+    }
+
+    /// What was paid beyond what is booked: an order that became smaller after it was paid, or a payment that was too high. What
+    /// of it goes back concerns no invoice. Cents are a matter of rounding: the ERP reckons its own total.
+    fn surplus(&self, order: &PlacedOrder, last: &Booked) -> Result<Money, MoneyError> {
+        let zero = Money::zero(order.parts().currency);
+        let cards = order.parts().total.minus(order.payable()?)?;
+        let beyond = self.received(order.parts().currency)?.plus(cards)?.minus(last.total)?;
+        Ok(if beyond.amount() > roundings(order) { beyond } else { zero })
     }
 
     /// All the money that went back. Sums that contain each other count once.
@@ -152,16 +158,16 @@ impl Facts {
         refunds
     }
 
-    /// How much of a refund is to be credited: what is left of it after the part by which the booked order became smaller
-    /// itself, and after what smaller sums that it contains have credited.
+    /// How much of a refund is to be credited: what is left of it after what was paid beyond what is booked, and after what
+    /// smaller sums that it contains have credited.
     ///
     /// # Errors
     /// [`MoneyError`] if the amounts are in several currencies.
     pub fn to_credit(&self, refund: &RefundId) -> Result<Option<Money>, MoneyError> {
         let Some(order) = self.order() else { return Ok(None) };
         let zero = Money::zero(order.parts().currency);
-        let mut shrunk = match self.booked() {
-            Some((first, last)) => first.total.minus(last.total)?.max(zero),
+        let mut surplus = match self.booked() {
+            Some((_, last)) => self.surplus(order, last)?,
             None => zero,
         };
         let mut contained = zero;
@@ -170,8 +176,8 @@ impl Facts {
             if known.cumulative {
                 contained = contained.max(known.amount);
             }
-            let inside = if shrunk < own { shrunk } else { own };
-            shrunk = shrunk.minus(inside)?;
+            let inside = if surplus < own { surplus } else { own };
+            surplus = surplus.minus(inside)?;
             if known.id == *refund {
                 return own.minus(inside).map(Some);
             }
@@ -180,9 +186,15 @@ impl Facts {
     }
 }
 
+/// By how much two totals of an order may differ for rounding alone: a cent for every part.
+fn roundings(order: &PlacedOrder) -> Decimal {
+    let count = order.parts().lines.len() + order.parts().charges.len() + order.parts().discounts.len() + 1;
+    order.parts().currency.smallest().amount() * Decimal::from(count)
+}
+
 #[cfg(test)]
 mod tests {
-    use kontor_domain::{DocumentId, OrderDraft};
+    use kontor_domain::{DocumentId, OrderDraft, Payment, PaymentId, PaymentSource};
     use kontor_testkit::clock::time;
     use kontor_testkit::order::{BEGINNING, draft, euro};
     use proptest::prelude::*;
@@ -213,8 +225,17 @@ mod tests {
         Facts { placed: Some(Told::new(time(BEGINNING), order)), ..Facts::default() }
     }
 
+    fn paid(facts: &mut Facts, amount: &str) {
+        let id = PaymentId::parse("p1").unwrap();
+        let (source, received_at) = (PaymentSource::Shop, time(BEGINNING));
+        let payment = Payment { id: id.clone(), source, amount: euro(amount), received_at, reference: None };
+        facts.payments.insert(id, Told::new(received_at, payment));
+    }
+
+    /// An order over 34.80 that is paid and booked.
     fn booked(order: &PlacedOrder) -> Facts {
         let mut facts = known(order.clone());
+        paid(&mut facts, "34.80");
         let id = DocumentId::parse("200").unwrap();
         let booked = Booked::of(&facts);
         let result = StepResult::SalesOrder { id, number: None, total: None, booked };
@@ -231,7 +252,7 @@ mod tests {
 
     fn change_to(facts: &Facts, order: PlacedOrder) -> Change {
         let mut facts = facts.clone();
-        facts.placed = Some(Told::new(later(), order));
+        facts.placed = Some(Told::new(later() + std::time::Duration::from_secs(1), order));
         facts.change().unwrap()
     }
 
@@ -279,6 +300,24 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_got_smaller_before_it_was_paid_credits_all_that_goes_back() {
+        let mut facts = booked(&placed(|_| {}));
+        paid(&mut facts, "33.80");
+        updated(&mut facts, 1, less("1.00"));
+        let all = refund(&mut facts, "r1", "5.00", time(BEGINNING), false);
+        assert_eq!(facts.to_credit(&all).unwrap(), Some(euro("5.00")));
+        assert_eq!(change_to(&facts, less("6.00")), Change::Refunded);
+        paid(&mut facts, "43.80");
+        assert_eq!(
+            facts.to_credit(&all).unwrap(),
+            Some(euro("0.00")),
+            "paid twice by mistake, it was not for the goods"
+        );
+        paid(&mut facts, "33.83");
+        assert_eq!(facts.to_credit(&all).unwrap(), Some(euro("5.00")), "cents are rounding");
+    }
+
+    #[test]
     fn of_a_growing_sum_only_the_growth_is_credited() {
         let mut facts = booked(&placed(|_| {}));
         let all = refund(&mut facts, "sum-9.00", "9.00", time(BEGINNING), true);
@@ -320,7 +359,9 @@ mod tests {
             let credits = ids.iter().map(|id| facts.to_credit(id).unwrap().unwrap());
             let credited = Money::sum(order.parts().currency, credits).unwrap();
             let refunded = facts.refunded(&order).unwrap();
-            let inside = if refunded < euro(&cents(shrunk)) { refunded } else { euro(&cents(shrunk)) };
+            // Four parts: what is no more than four cents is rounding.
+            let surplus = if shrunk > 4 { euro(&cents(shrunk)) } else { euro("0.00") };
+            let inside = if refunded < surplus { refunded } else { surplus };
             prop_assert_eq!(credited, refunded.minus(inside).unwrap());
         }
     }
