@@ -159,10 +159,16 @@ impl Address {
         [&self.street, &self.street2, &self.zip, &self.city].iter().all(|part| part.trim().is_empty())
     }
 
-    /// Street and house number in one line, as carriers want it, and what is left for the second line. Some shops have a field
-    /// of its own for the house number, and some people write it into the second line.
+    /// The same with street and house number in one line, as carriers want it. Some shops have a field of its own for the house
+    /// number, and some people write it into the second line.
     #[must_use]
-    pub fn street_lines(&self) -> (Cow<'_, str>, &str) {
+    pub(crate) fn in_order(self) -> Self {
+        let (street, street2) = self.street_lines();
+        let (street, street2) = (street.into_owned(), street2.to_owned());
+        Self { street, street2, ..self }
+    }
+
+    fn street_lines(&self) -> (Cow<'_, str>, &str) {
         let (street, second) = (self.street.trim(), self.street2.trim());
         if street.is_empty() {
             return (Cow::Borrowed(second), "");

@@ -247,7 +247,7 @@ impl OrderDraft {
         if pays && coin != self.currency.smallest() { coin.amount() / Decimal::TWO } else { Decimal::ZERO }
     }
 
-    /// Checks the parts and makes an order of them.
+    /// Checks the parts and makes an order of them, with the house numbers of its addresses behind the streets.
     ///
     /// # Errors
     /// [`OrderError`] if there are no lines or too many, a line is there twice, an amount is too large or has the wrong
@@ -269,7 +269,8 @@ impl OrderDraft {
             let difference = self.total.minus(parts)?;
             return Err(OrderError::Unbalanced { parts, total: self.total, difference });
         }
-        Ok(PlacedOrder(self))
+        let (billing, shipping) = (self.billing.map(Address::in_order), self.shipping.map(Address::in_order));
+        Ok(PlacedOrder(Self { billing, shipping, ..self }))
     }
 
     fn check_signs(&self) -> Result<(), OrderError> {
@@ -501,6 +502,21 @@ mod tests {
         (draft.total, draft.note) = (cents(1_000), Some("Erika is not at home before ten".to_owned()));
         assert_eq!(format!("{draft:?}"), "Order(1 of 10.00 EUR, 1 lines)");
         assert_eq!(format!("{:?}", draft.build().unwrap()), "Order(1 of 10.00 EUR, 1 lines)");
+    }
+
+    #[test]
+    fn the_addresses_of_an_order_have_their_house_numbers_behind_the_streets() {
+        let mut order = draft(TaxMode::Gross, &[(1_000, 160)], &[], &[]);
+        order.total = cents(1_000);
+        let address = Address { street: "Ring".to_owned(), street2: "17 a".to_owned(), ..Address::default() };
+        (order.billing, order.shipping) = (Some(address.clone()), Some(address));
+        let built = order.build().unwrap();
+        for address in [built.delivery_address(), built.invoice_address()] {
+            let Address { street, street2, .. } = address.unwrap();
+            assert_eq!((street.as_str(), street2.as_str()), ("Ring 17 a", ""));
+        }
+        let again = OrderDraft::from(built.clone()).build().unwrap();
+        assert_eq!(again, built, "putting it in order twice changes nothing");
     }
 
     #[test]
