@@ -7,7 +7,10 @@ use kontor_flow::ports::Storefront as _;
 use kontor_flow::storefront::{FETCHED, OrderPage, Sighting, Window};
 use kontor_flow::{CallError, Event, Happened, Remedy};
 use kontor_sandbox::shopify::{Sandbox, State};
+use proptest::prelude::*;
 use serde_json::{Value, json};
+use wiremock::matchers::{body_string_contains, method};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::config::ShopKind;
 use crate::shop_testing::{NOW, client, contracts, envelope, files, fixture, secrets, shop, time};
@@ -312,4 +315,124 @@ async fn the_bucket_is_minded() {
     assert!(after <= pause, "{after:?} without what is left for others, {pause:?} with it");
     assert!(matches!(error, CallError::RateLimited { .. }));
     assert_eq!(sandbox.state().report().throttled, 1);
+}
+
+#[tokio::test]
+async fn a_question_that_may_cost_too_much_is_asked_again_for_less() {
+    let server = MockServer::start().await;
+    let dear = json!({"errors": [{"message": "…", "extensions": {"code": "MAX_COST_EXCEEDED"}}]});
+    let dear = ResponseTemplate::new(200).set_body_json(dear);
+    let page =
+        json!({"data": {"orders": {"pageInfo": {"hasNextPage": false, "endCursor": null}, "nodes": []}}});
+    let first =
+        |first: u32| Mock::given(method("POST")).and(body_string_contains(format!("\"first\":{first},")));
+    first(25).respond_with(dear.clone()).expect(1).mount(&server).await;
+    first(5).respond_with(ResponseTemplate::new(200).set_body_json(page)).expect(1).mount(&server).await;
+    let shopify = Shopify::new(&shop(ShopKind::Shopify, &server.uri()), &secrets(), client()).unwrap();
+    assert_eq!(shopify.changed(always(), None, time(NOW)).await.unwrap(), OrderPage::default());
+    let hopeless = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(dear).expect(3).mount(&hopeless).await;
+    let shopify = Shopify::new(&shop(ShopKind::Shopify, &hopeless.uri()), &secrets(), client()).unwrap();
+    assert_eq!(shopify.changed(always(), None, time(NOW)).await.unwrap_err().remedy(), Remedy::Park);
+}
+
+/// The fetched form of an order, with other bytes in it.
+fn fetched(body: &[u8]) -> Result<Vec<Happened>, String> {
+    let config = shop(ShopKind::Shopify, "https://kaffee.example.test");
+    let envelope = kontor_flow::Envelope { topic: FETCHED.to_owned(), ..envelope(FETCHED, body) };
+    read(&config, &envelope).map_err(|error| kontor_flow::remedy::chain(&error))
+}
+
+async fn fetched_body(order: &Value) -> Vec<u8> {
+    let sandbox = sandbox().await;
+    assert!(sandbox.state().seed(order));
+    let id = id(order["id"].as_u64().unwrap());
+    let sighting = front(&sandbox).order(&id, time(NOW)).await.unwrap().unwrap();
+    sighting.envelope.body.bytes().unwrap().to_vec()
+}
+
+/// The fetched form of a fixture with changes made to it.
+async fn changed(name: &str, change: impl Fn(&mut Value)) -> Result<Vec<Happened>, String> {
+    let mut body: Value = serde_json::from_slice(&fetched_body(&fixture_order(name)).await).unwrap();
+    change(&mut body["order"]);
+    fetched(body.to_string().as_bytes())
+}
+
+#[tokio::test]
+async fn what_goes_on_and_was_not_fetched_is_no_order() {
+    for list in ["lineItems", "shippingLines"] {
+        let error =
+            changed("paid-discounts", |order| order[list]["pageInfo"]["hasNextPage"] = json!(true)).await;
+        assert!(error.as_ref().is_err_and(|error| error.contains(list)), "{error:?}");
+    }
+    for list in ["refundLineItems", "refundShippingLines", "transactions"] {
+        let cut = |order: &mut Value| order["refunds"][0][list]["pageInfo"]["hasNextPage"] = json!(true);
+        let error = changed("refunded-part", cut).await;
+        assert!(error.as_ref().is_err_and(|error| error.contains(list)), "{error:?}");
+        let cancelled = changed("cancelled", cut).await.unwrap();
+        assert!(
+            cancelled[0].events.iter().any(|record| record.event.word() == "life"),
+            "a cancellation is heard"
+        );
+    }
+}
+
+#[tokio::test]
+async fn words_of_tomorrow_are_nothing_final() {
+    let read = changed("bank-paid", |order| {
+        (order["displayFinancialStatus"], order["displayFulfillmentStatus"]) = (json!("NEW"), json!("NEW"));
+    });
+    let words: Vec<_> = read.await.unwrap()[0].events.iter().map(|record| record.event.word()).collect();
+    assert_eq!(words, ["placed", "life"], "nobody says that it is paid");
+    let read = changed("paid-discounts", |order| {
+        order["displayFinancialStatus"] = json!("REFUNDED");
+        order["displayFulfillmentStatus"] = json!("NEW");
+    });
+    let read = read.await.unwrap();
+    let life = read[0].events.iter().find(|record| record.event.word() == "life").unwrap();
+    assert_eq!(life.event, Event::Life(kontor_domain::OrderLife::Open), "it may have been shipped");
+}
+
+#[tokio::test]
+async fn broken_answers_never_panic() {
+    let body = fetched_body(&fixture_order("refunded-part")).await;
+    proptest!(|(at in 0_usize..20_000, byte in any::<u8>(), cut in any::<bool>())| {
+        let mut body = body.clone();
+        let at = at % body.len();
+        if cut {
+            body.truncate(at);
+            prop_assert!(fetched(&body).is_err());
+        } else {
+            body[at] = byte;
+            drop(fetched(&body));
+        }
+    });
+}
+
+/// An edit: pieces left of the first line, of the second, and what is done beside it.
+fn edited(first: u64, second: u64, shipped: bool, refund: bool) -> Value {
+    let mut order = fixture_order(if refund { "refunded-part" } else { "paid-discounts" });
+    let cents = [(0, first, 2, 2159_u64), (1, second, 3, 4896)].map(|(at, left, of, total)| {
+        order["line_items"][at]["current_quantity"] = json!(left);
+        (total * left * 10 / of + 5) / 10
+    });
+    let total: u64 = cents.iter().sum::<u64>() + 2717 + 490;
+    order["current_total_price"] = json!(format!("{}.{:02}", total / 100, total % 100));
+    if shipped {
+        order["fulfillments"] = json!([{"id": 1, "status": "success"}]);
+        order["fulfillment_status"] = json!("partial");
+    }
+    order
+}
+
+#[tokio::test]
+async fn edits_are_the_same_in_both_forms() {
+    for first in 0..=2 {
+        for second in 0..=3 {
+            for (shipped, refund) in [(false, false), (true, false), (false, true)] {
+                let (webhook, fetched) = both(&edited(first, second, shipped, refund)).await;
+                assert_eq!(webhook, fetched, "{first} {second} {shipped} {refund}");
+            }
+        }
+    }
 }
