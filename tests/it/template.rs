@@ -183,9 +183,9 @@ fn check_trigger(wrong: &mut Wrong, bundle: &Value, function: &Function, name: &
         }
     };
     match function.trigger {
-        Trigger::Http(path) => {
+        Trigger::Http(_) => {
             wrong.unless(events.is_empty(), format!("{slug} has events beside its route"));
-            check_route(wrong, bundle, path, name);
+            function.routes().iter().for_each(|route| check_route(wrong, bundle, route, name));
         }
         Trigger::Queue(queue) => fed_by(vec![(queue, false)]),
         Trigger::DeadLetters => fed_by(Queue::ALL.map(|queue| (queue, true)).to_vec()),
@@ -196,8 +196,9 @@ fn check_trigger(wrong: &mut Wrong, bundle: &Value, function: &Function, name: &
     }
 }
 
-fn check_route(wrong: &mut Wrong, bundle: &Value, path: &str, name: &str) {
-    let key = json!(format!("POST {path}"));
+fn check_route(wrong: &mut Wrong, bundle: &Value, key: &str, name: &str) {
+    let (method, path) = key.split_once(' ').unwrap();
+    let key = json!(key);
     let routes = of_type(bundle, "AWS::ApiGatewayV2::Route");
     let route = routes.values().find(|it| it["Properties"]["RouteKey"] == key);
     wrong.unless(route.is_some(), format!("there is no route {key}"));
@@ -210,22 +211,19 @@ fn check_route(wrong: &mut Wrong, bundle: &Value, path: &str, name: &str) {
     let integration = &bundle["Resources"][format!("{name}Integration")]["Properties"];
     wrong.differs("integration", &integration["IntegrationUri"], &attribute(name, "Arn"));
     wrong.differs("payload", &integration["PayloadFormatVersion"], &json!("2.0"));
-    let prefix = path.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+    let path = path.replace("{shop}", "*").replace("{secret}", "*");
     let source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}";
-    let permission = &bundle["Resources"][format!("{name}Permission")]["Properties"];
-    wrong.differs(
-        "caller",
-        &permission["SourceArn"],
-        &json!({ "Fn::Sub": format!("{source}/*/POST{prefix}/*") }),
-    );
-    wrong.differs("callee", &permission["FunctionName"], &json!({ "Ref": name }));
+    let permissions = of_type(bundle, "AWS::Lambda::Permission");
+    let caller = json!({ "Fn::Sub": format!("{source}/*/{method}{path}") });
+    let permission = permissions.values().find(|it| it["Properties"]["SourceArn"] == caller);
+    wrong.unless(permission.is_some(), format!("nobody may call {name} for {key}"));
+    let callee = permission.map(|it| it["Properties"]["FunctionName"].clone());
+    wrong.differs("callee", &callee, &Some(json!({ "Ref": name })));
+    let all: usize = FUNCTIONS.iter().map(|function| function.routes().len()).sum();
+    wrong.differs("routes", &routes.len(), &all);
+    wrong.differs("permissions", &permissions.len(), &all);
     let http = FUNCTIONS.iter().filter(|function| matches!(function.trigger, Trigger::Http(_))).count();
-    wrong.differs("routes", &routes.len(), &http);
-    for kind in ["Permission", "Integration"] {
-        let kind =
-            if kind == "Permission" { "AWS::Lambda::Permission" } else { "AWS::ApiGatewayV2::Integration" };
-        wrong.differs(kind, &of_type(bundle, kind).len(), &http);
-    }
+    wrong.differs("integrations", &of_type(bundle, "AWS::ApiGatewayV2::Integration").len(), &http);
     wrong.differs("stages", &of_type(bundle, "AWS::ApiGatewayV2::Stage").len(), &1);
 }
 
@@ -246,6 +244,10 @@ fn rights(function: &Function, name: &str) -> BTreeSet<Right> {
     let (get, put, update) = (&["dynamodb:GetItem"], &["dynamodb:PutItem"], &["dynamodb:UpdateItem"]);
     match function.table {
         TableRight::Config => grant(get, &table, &["CONFIG"]),
+        TableRight::Apps => {
+            grant(get, &table, &["CONFIG", "TOKEN#shopware/*"]);
+            grant(put, &table, &["TOKEN#shopware/*"]);
+        }
         TableRight::Orders => {
             grant(get, &table, &["CONFIG", "FLOW#*", "ORDER#*"]);
             grant(put, &table, &["ORDER#*"]);
@@ -255,7 +257,7 @@ fn rights(function: &Function, name: &str) -> BTreeSet<Right> {
             grant(update, &table, &["CALL#*"]);
         }
         TableRight::Asking => {
-            grant(get, &table, &["CONFIG", "ORDER#*"]);
+            grant(get, &table, &["CONFIG", "ORDER#*", "TOKEN#shopware/*"]);
             grant(update, &table, &["CALL#*"]);
             grant(update, &table, &["CURSOR#orders/*", "CURSOR#open/*"]);
             grant(&["dynamodb:Query"], &attribute("Data", "Outputs.StatusIndexArn"), &[]);

@@ -9,12 +9,14 @@ use std::time::Duration;
 use kontor_connectors::config::{Scope, ShopKind};
 use kontor_connectors::http::ClientOptions;
 use kontor_connectors::registry::Reader;
+use kontor_connectors::shopware::app::AppGate;
 use kontor_connectors::{Config, Gate, HintGate, Registry};
 use kontor_embedded::{Engine, Options};
 use kontor_flow::engine::{AlertDesk, ClosingDesk, CommandDesk, EventDesk, OverdueDesk, PollDesk};
 use kontor_flow::ports::{Configs as _, Mailer, StoredConfig};
 use kontor_flow::remedy::{BoxError, chain};
 use kontor_flow::{Address, Queue};
+use kontor_runtime::apps::Apps;
 use kontor_runtime::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, POLLING, Worker};
 use kontor_runtime::book::{Book, Library, Vault};
 use kontor_runtime::{clock, polls};
@@ -71,6 +73,10 @@ pub(crate) struct Doors {
     pub(crate) gates: BTreeMap<ShopKind, Gate>,
     /// The ERP's hints.
     pub(crate) hints: HintGate,
+    /// Shops that register.
+    pub(crate) app_gate: AppGate,
+    /// What they handed to us.
+    pub(crate) apps: Apps,
     /// Store and queues.
     pub(crate) engine: Engine,
     /// Room for long bodies, in KiB.
@@ -94,8 +100,9 @@ impl House {
         let library = Arc::new(Library::new(Arc::new(engine.clone()), plan.vault, Scope::Everything));
         let book = library.book(clock::now()).await?;
         let mailer = mailer(&book, &plan.data)?;
+        let tokens = Some(Arc::new(engine.clone()) as _);
         let options = ClientOptions { idle_connections: plan.width, ..ClientOptions::default() };
-        let registry = Registry::build(&book.config, &book.secrets, Scope::Everything, mailer, options)?;
+        let registry = Registry::build(&book.config, &book.secrets, Scope::Everything, mailer, tokens, options)?;
         let (data, width, ask_every) = (plan.data, plan.width, plan.ask_every);
         Ok(Self { engine, book, library, registry: Arc::new(registry), data, width, ask_every })
     }
@@ -129,8 +136,10 @@ impl House {
             gates.insert(kind, Gate::build(&self.book.config, kind, &self.book.secrets)?);
         }
         let hints = HintGate::build(&self.book.config.erp, &self.book.secrets)?;
+        let app_gate = AppGate::build(&self.book.config, &self.book.secrets)?;
+        let apps = Apps { tokens: Arc::new(self.engine.clone()) };
         let room = Semaphore::new(http::ROOM);
-        Ok(Doors { gates, hints, engine: self.engine.clone(), room })
+        Ok(Doors { gates, hints, app_gate, apps, engine: self.engine.clone(), room })
     }
 
     fn event_desk(&self) -> EventDesk {

@@ -7,18 +7,22 @@ use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, EXPECT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::{BodyExt as _, Limited};
+use kontor_connectors::Delivery;
 use kontor_connectors::config::ShopKind;
 use kontor_flow::message::LONGEST_BODY;
 use kontor_flow::remedy::BoxError;
+use kontor_runtime::apps::{AppReply, LONGEST_CONFIRMATION};
 use kontor_runtime::clock;
-use kontor_runtime::webhook::{LONGEST_HINT, Reply, receive, receive_hint};
+use kontor_runtime::settings::SMARTSTORE_NOTICES;
+use kontor_runtime::webhook::{LONGEST_HINT, Reply, receive, receive_delivery, receive_hint};
 use tokio::net::TcpListener;
 use tokio::sync::{SemaphorePermit, watch};
 
@@ -34,6 +38,10 @@ pub(crate) async fn serve(
     let routes = Router::new()
         .route("/webhooks/woocommerce/{shop}", post(woocommerce))
         .route("/webhooks/shopify/{shop}", post(shopify))
+        .route("/webhooks/shopware/{shop}", post(shopware))
+        .route(SMARTSTORE_NOTICES, post(smartstore).get(smartstore))
+        .route("/apps/shopware/{shop}/register", get(register))
+        .route("/apps/shopware/{shop}/confirm", post(confirm))
         .route("/webhooks/weclapp/{secret}", post(weclapp))
         .route("/health", get(health))
         .with_state(doors);
@@ -123,6 +131,60 @@ async fn woocommerce(State(doors): State<Arc<Doors>>, shop: Word, headers: Heade
 
 async fn shopify(State(doors): State<Arc<Doors>>, shop: Word, headers: HeaderMap, body: Body) -> Shown {
     deliver(&doors, ShopKind::Shopify, shop, headers, body).await
+}
+
+async fn shopware(State(doors): State<Arc<Doors>>, shop: Word, headers: HeaderMap, body: Body) -> Shown {
+    let (body, _room) = match whole(&doors, &headers, body, LONGEST_BODY).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let Some(gate) = doors.gates.get(&ShopKind::Shopware) else { return show(Reply::Unauthorized) };
+    let (gates, now) = ((gate, &doors.app_gate), clock::now());
+    show(doors.apps.receive(gates, &doors.engine, &word(shop), headers, body, now).await)
+}
+
+/// A Shopware shop asks for a secret. What it signed is the query exactly as it came.
+async fn register(
+    State(doors): State<Arc<Doors>>,
+    shop: Word,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let (query, fresh) = (query.unwrap_or_default(), clock::new_secret());
+    show_app(doors.apps.register(&doors.app_gate, &word(shop), &headers, &query, &fresh).await)
+}
+
+async fn confirm(State(doors): State<Arc<Doors>>, shop: Word, headers: HeaderMap, body: Body) -> Response {
+    match whole(&doors, &headers, body, LONGEST_CONFIRMATION).await {
+        Ok((body, _room)) => {
+            let (gate, shop) = (&doors.app_gate, word(shop));
+            show_app(doors.apps.confirm(gate, &shop, &headers, &body, clock::now()).await)
+        }
+        Err(answer) => answer.into_response(),
+    }
+}
+
+fn show_app(reply: AppReply) -> Response {
+    let status = StatusCode::from_u16(reply.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = if reply.is_json() { "application/json" } else { "text/plain; charset=utf-8" };
+    (status, [(CONTENT_TYPE, kind)], reply.into_text()).into_response()
+}
+
+/// What stands behind the `?` may be the proof.
+async fn smartstore(
+    State(doors): State<Arc<Doors>>,
+    shop: Word,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Shown {
+    let (body, _room) = match whole(&doors, &headers, body, LONGEST_BODY).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let Some(gate) = doors.gates.get(&ShopKind::Smartstore) else { return show(Reply::Unauthorized) };
+    let delivery = Delivery::new(headers, body, clock::now()).with_query(query);
+    show(receive_delivery(gate, &doors.engine, &word(shop), delivery).await)
 }
 
 async fn weclapp(State(doors): State<Arc<Doors>>, secret: Word, headers: HeaderMap, body: Body) -> Shown {

@@ -158,7 +158,7 @@ async fn storefront(config: &Config, shop: &ShopConfig) -> Result<Arc<dyn Storef
     for reference in config.secrets(Scope::Shop) {
         secrets.insert(reference.clone(), LocalVault.open(&reference).await?);
     }
-    let registry = Registry::build(&config, &secrets, Scope::Shop, None, ClientOptions::default())?;
+    let registry = Registry::build(&config, &secrets, Scope::Shop, None, None, ClientOptions::default())?;
     let found = registry.for_shop(&shop.id);
     found.ok_or_else(|| Wrong(format!("the shop {} has no `api` in kontor.yaml", shop.id)).into())
 }

@@ -112,7 +112,12 @@ pub struct ShopConfig {
     /// The flow its orders take: the name of a file in the flows folder.
     pub flow: FlowName,
     /// What webhooks are signed with; two while a new one is rolled out.
+    #[serde(default)]
     pub webhook_secrets: Vec<SecretRef>,
+    /// Only Shopware: what the shop registers with where Kontor is an app there. `kontor shops manifest` writes it into the
+    /// app; the shop then hands over what its webhooks are signed with, and access to its API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_secret: Option<SecretRef>,
     /// Access to its API; without it the shop is only listened to.
     #[serde(default)]
     pub api: Option<ShopApi>,
@@ -129,6 +134,12 @@ pub struct ShopConfig {
 }
 
 impl ShopConfig {
+    /// Whether its API can be called: with keys of the configuration, or with those it hands to the app.
+    #[must_use]
+    pub fn has_access(&self) -> bool {
+        self.api.is_some() || self.app_secret.is_some()
+    }
+
     /// How often it is asked for orders that changed, in minutes; 0 for never.
     #[must_use]
     pub fn asked_every(&self) -> u16 {
@@ -337,7 +348,7 @@ impl Config {
     pub fn secrets(&self, scope: Scope) -> Vec<SecretRef> {
         let signing = |kind: Option<ShopKind>| {
             let of_kind = move |shop: &&ShopConfig| kind.is_none_or(|kind| shop.kind == kind);
-            self.shops.iter().filter(of_kind).flat_map(|shop| &shop.webhook_secrets)
+            self.shops.iter().filter(of_kind).flat_map(|shop| shop.webhook_secrets.iter().chain(&shop.app_secret))
         };
         let access = || self.shops.iter().filter_map(|shop| shop.api.as_ref()).flat_map(ShopApi::secrets);
         match scope {
@@ -373,6 +384,7 @@ impl Config {
             shop.webhook_secrets
                 .iter()
                 .for_each(|secret| add(format!("shops[{at}].webhook_secrets"), secret));
+            shop.app_secret.iter().for_each(|secret| add(format!("shops[{at}].app_secret"), secret));
             if let Some(api) = &shop.api {
                 add(format!("shops[{at}].api.key"), &api.key);
                 api.secret.iter().for_each(|secret| add(format!("shops[{at}].api.secret"), secret));

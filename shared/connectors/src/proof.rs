@@ -162,6 +162,12 @@ impl Proof {
         self.verify_in(delivery, self.secrets.len())
     }
 
+    /// The same with more secrets.
+    pub(crate) fn with(&self, more: &[SecretString]) -> Self {
+        let secrets = self.secrets.iter().chain(more).cloned().collect();
+        Self { shop: self.shop.clone(), secrets, ..*self }
+    }
+
     /// The same, reckoned as if there were `rounds` secrets, whatever the delivery is like: no refusal is faster than
     /// another.
     pub(crate) fn verify_in(&self, delivery: Delivery, rounds: usize) -> Result<Proven, ProofError> {

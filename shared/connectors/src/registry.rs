@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kontor_domain::ShopId;
-use kontor_flow::ports::{Connector, Connectors, Intake, Mailer, ReadError, Storefront};
+use kontor_flow::ports::{Connector, Connectors, Intake, Mailer, ReadError, Storefront, Tokens};
 use kontor_flow::{Command, Envelope, Happened, Hint, Queue, System};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -37,6 +37,9 @@ pub enum RegistryError {
     #[error("the mail templates cannot be read")]
     Templates(#[source] kontor_flow::remedy::BoxError),
 }
+
+/// The most secrets a shop has beside those of the configuration: the one in force and the one before.
+const MOST_HANDED: usize = 2;
 
 /// What a webhook function needs: the proofs of its shops, and nothing else.
 #[derive(Debug)]
@@ -77,9 +80,23 @@ impl Gate {
     /// # Errors
     /// [`ProofError`] if there is no such shop, or it did not sign.
     pub fn prove(&self, shop: &str, delivery: Delivery) -> Result<Proven, ProofError> {
+        self.prove_with(shop, delivery, &[])
+    }
+
+    /// The same, with secrets beside those of the configuration: what the shop handed to us.
+    ///
+    /// # Errors
+    /// [`ProofError`] if there is no such shop, or it did not sign.
+    pub fn prove_with(
+        &self,
+        shop: &str,
+        delivery: Delivery,
+        handed: &[SecretString],
+    ) -> Result<Proven, ProofError> {
         let known = ShopId::parse(shop).ok().and_then(|shop| self.proofs.get(&shop));
         let Some(against) = known.or(self.decoy.as_ref()) else { return Err(ProofError::Unknown) };
-        let proven = against.verify_in(delivery, self.rounds);
+        let handed_over = if self.kind == ShopKind::Shopware { MOST_HANDED } else { 0 };
+        let proven = against.with(handed).verify_in(delivery, self.rounds.saturating_add(handed_over));
         match (known, proven) {
             (Some(_), proven) => proven,
             (None, Ok(Proven::Ping)) => Ok(Proven::Ping),
@@ -120,6 +137,7 @@ pub struct Registry {
 
 impl Registry {
     /// Makes the connectors of `scope` that a configuration names. `mailer` hands mails over; without it none are sent.
+    /// `tokens` keeps what shops handed to us; without it their keys must be in the configuration.
     ///
     /// # Errors
     /// [`RegistryError`] if a secret was not resolved or no HTTP client can be made.
@@ -128,17 +146,18 @@ impl Registry {
         secrets: &SecretBook,
         scope: Scope,
         mailer: Option<Arc<dyn Mailer>>,
+        tokens: Option<Arc<dyn Tokens>>,
         options: ClientOptions,
     ) -> Result<Self, RegistryError> {
         let client = crate::http::client_to(options, Guard::of(config))?;
         let mut shops: BTreeMap<ShopId, Arc<dyn Storefront>> = BTreeMap::new();
         let works = |queue| scope == Scope::Everything || scope == Scope::Work(queue);
         let shopping = works(Queue::Shops) || scope == Scope::Shop;
-        for shop in config.shops.iter().filter(|shop| shopping && shop.api.is_some()) {
+        for shop in config.shops.iter().filter(|shop| shopping && shop.has_access()) {
             let storefront: Arc<dyn Storefront> = match shop.kind {
                 ShopKind::Woocommerce => Arc::new(WooCommerce::new(shop, secrets, client.clone())?),
                 ShopKind::Shopify => Arc::new(Shopify::new(shop, secrets, client.clone())?),
-                ShopKind::Shopware => Arc::new(Shopware::new(shop, secrets, client.clone())?),
+                ShopKind::Shopware => Arc::new(Shopware::new(shop, secrets, client.clone(), tokens.clone())?),
                 ShopKind::Smartstore => Arc::new(Smartstore::new(shop, secrets, client.clone())?),
             };
             shops.insert(shop.id.clone(), storefront);

@@ -3,23 +3,28 @@
 
 mod amounts;
 mod api;
+pub mod app;
 mod deeds;
 mod examine;
 mod front;
+mod manifest;
 mod order;
 mod read;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kontor_domain::ShopId;
-use kontor_flow::ports::{Connector, Job};
+use kontor_flow::ports::{Connector, Job, Tokens};
 use kontor_flow::{Action, CallError, Finish, Happened, Hint, Problem, StepResult, System};
 use secrecy::SecretString;
 
 use self::api::Api;
+pub use self::manifest::{NoAddress, manifest};
 pub use self::read::read;
 use crate::config::ShopConfig;
 use crate::http::Calls;
@@ -73,7 +78,7 @@ pub struct Shopware {
 }
 
 impl Shopware {
-    /// Makes the connector.
+    /// Makes the connector. `tokens` keeps what the shop hands to us where Kontor is an app there.
     ///
     /// # Errors
     /// [`MissingSecret`] if the keys were not resolved.
@@ -81,8 +86,9 @@ impl Shopware {
         shop: &ShopConfig,
         secrets: &SecretBook,
         client: reqwest::Client,
+        tokens: Option<Arc<dyn Tokens>>,
     ) -> Result<Self, MissingSecret> {
-        Ok(Self { shop: shop.id.clone(), api: Api::new(shop, secrets, client)? })
+        Ok(Self { shop: shop.id.clone(), api: Api::new(shop, secrets, client, tokens)? })
     }
 }
 

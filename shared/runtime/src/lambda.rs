@@ -30,7 +30,7 @@ use crate::{batch::Post, clock};
 
 pub use batch::{Batch, BatchError, Sources, Workshop, batch, response};
 pub use desks::{AlertShop, CommandShop, EventShop};
-pub use http::{Door, HintDoor, Request, Response, hints, webhook};
+pub use http::{AppDoor, Door, HintDoor, Request, Response, apps, hints, webhook};
 pub use schedule::{OverdueShop, polls, schedule};
 pub use vault::{NoSecrets, SecretsManager};
 

@@ -17,7 +17,7 @@ pub fn due(config: &Config, now: Timestamp) -> Vec<Poll> {
     let time = now.to_zoned(TimeZone::UTC).time();
     let minutes = now.as_second() / 60;
     let mut polls = Vec::new();
-    for shop in config.shops.iter().filter(|shop| shop.api.is_some()) {
+    for shop in config.shops.iter().filter(|shop| shop.has_access()) {
         let mut ask = |what| polls.push(Poll { shop: shop.id.clone(), what });
         let every = i64::from(shop.asked_every());
         if every > 0 && minutes % every == 0 {
@@ -37,7 +37,7 @@ pub fn due(config: &Config, now: Timestamp) -> Vec<Poll> {
 /// What is to be asked after a pause of unknown length: of every shop what changed.
 #[must_use]
 pub fn all_changed(config: &Config) -> Vec<Poll> {
-    let asked = config.shops.iter().filter(|shop| shop.api.is_some() && shop.asked_every() > 0);
+    let asked = config.shops.iter().filter(|shop| shop.has_access() && shop.asked_every() > 0);
     asked.map(|shop| Poll { shop: shop.id.clone(), what: Inquiry::Changed }).collect()
 }
 

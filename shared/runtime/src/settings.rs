@@ -81,7 +81,7 @@ pub struct Function {
 /// What calls a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// `POST` on this path of the HTTP API.
+    /// `POST` on this path of the HTTP API; more, where [`Function::routes`] says so.
     Http(&'static str),
     /// Messages of this queue; it may also put them into the dead-letter queue behind it.
     Queue(Queue),
@@ -91,16 +91,28 @@ pub enum Trigger {
     Schedule,
 }
 
+/// Where notices about a Smartstore shop go. Whoever makes them may be able to call an address and no more, so `GET` leads
+/// there as well.
+pub const SMARTSTORE_NOTICES: &str = "/webhooks/smartstore/{shop}";
+
+/// Where a Shopware shop registers the app: method and path of the route.
+pub const APP_REGISTER: &str = "GET /apps/shopware/{shop}/register";
+
+/// Where it confirms.
+pub const APP_CONFIRM: &str = "POST /apps/shopware/{shop}/confirm";
+
 /// What a function does with the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableRight {
     /// Reads the configuration.
     Config,
+    /// The same, and keeps what shops hand to us when they register.
+    Apps,
     /// Reads and writes orders, reads the configuration.
     Orders,
     /// Reads orders and the configuration, reads and writes leases.
     Commands,
-    /// The same, and keeps cursors and finds orders by status: it asks shops for theirs.
+    /// The same, keeps cursors, finds orders by status, and reads what shops handed to us: it asks them for their orders.
     Asking,
     /// Reads and writes failures.
     Failures,
@@ -109,9 +121,14 @@ pub enum TableRight {
 }
 
 /// Every deployed function.
-pub const FUNCTIONS: [Function; 10] = [
+pub const FUNCTIONS: [Function; 12] = [
     http("webhook-woocommerce", "/webhooks/woocommerce/{shop}", &[Queue::Events]),
     http("webhook-shopify", "/webhooks/shopify/{shop}", &[Queue::Events]),
+    Function {
+        table: TableRight::Apps,
+        ..http("webhook-shopware", "/webhooks/shopware/{shop}", &[Queue::Shops])
+    },
+    http("webhook-smartstore", SMARTSTORE_NOTICES, &[Queue::Shops]),
     http("webhook-weclapp", "/webhooks/weclapp/{secret}", &[Queue::Erp]),
     Function {
         name: "work-events",
@@ -204,6 +221,23 @@ impl Function {
         queues.sort_unstable();
         queues.dedup();
         queues
+    }
+
+    /// The routes of the HTTP API that lead to it, method and path each.
+    #[must_use]
+    pub fn routes(self) -> Vec<String> {
+        let Trigger::Http(path) = self.trigger else { return Vec::new() };
+        let webhooks = format!("POST {path}");
+        match self.table {
+            TableRight::Apps => vec![webhooks, APP_REGISTER.to_owned(), APP_CONFIRM.to_owned()],
+            TableRight::Config if path == SMARTSTORE_NOTICES => vec![webhooks, format!("GET {path}")],
+            TableRight::Config
+            | TableRight::Orders
+            | TableRight::Commands
+            | TableRight::Asking
+            | TableRight::Failures
+            | TableRight::Due => vec![webhooks],
+        }
     }
 
     /// Every variable it can't do without.

@@ -8,6 +8,7 @@ use kontor_flow::message::{LONGEST_BODY, MessageError};
 use kontor_flow::ports::{Outgoing, Sender};
 use kontor_flow::remedy::chain;
 use kontor_flow::{Address, Message, Queue};
+use secrecy::SecretString;
 
 /// The longest hint that is read, in bytes.
 pub const LONGEST_HINT: usize = 64 * 1024;
@@ -69,16 +70,33 @@ pub async fn receive(
 
 /// Takes a delivery with everything that is known of it.
 pub async fn receive_delivery(gate: &Gate, sender: &dyn Sender, shop: &str, delivery: Delivery) -> Reply {
-    let reply = take(gate, sender, shop, delivery).await;
+    receive_with(gate, sender, shop, delivery, &[]).await
+}
+
+/// The same, with secrets that the shop handed to us.
+pub async fn receive_with(
+    gate: &Gate,
+    sender: &dyn Sender,
+    shop: &str,
+    delivery: Delivery,
+    handed: &[SecretString],
+) -> Reply {
+    let reply = take(gate, sender, shop, delivery, handed).await;
     metrics::counter!("deliveries", "status" => reply.status().to_string()).increment(1);
     reply
 }
 
-async fn take(gate: &Gate, sender: &dyn Sender, shop: &str, delivery: Delivery) -> Reply {
+async fn take(
+    gate: &Gate,
+    sender: &dyn Sender,
+    shop: &str,
+    delivery: Delivery,
+    handed: &[SecretString],
+) -> Reply {
     if delivery.length() > LONGEST_BODY {
         return Reply::TooLarge;
     }
-    let verified = match gate.prove(shop, delivery) {
+    let verified = match gate.prove_with(shop, delivery, handed) {
         Ok(Proven::Event(verified)) => verified,
         Ok(Proven::Ping) => return Reply::Accepted,
         Err(error) => {

@@ -56,7 +56,7 @@ fn event(world: &World, function: Function) -> Value {
     let of = |name: &str| world.hosts.get(name).and_then(|host| host.first_event());
     match function.name {
         // No shop of this kind: the whole proof, and a refusal.
-        "webhook-shopify" => of("webhook-woocommerce").unwrap(),
+        "webhook-shopify" | "webhook-shopware" | "webhook-smartstore" => of("webhook-woocommerce").unwrap(),
         "alert-admin" => json!({ "Records": [{
             "messageId": "m", "receiptHandle": "r", "body": "{}", "attributes": { "ApproximateReceiveCount": "1" },
             "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs", "awsRegion": "eu-central-1",

@@ -47,7 +47,11 @@ pub(super) fn slips(config: &Config) -> Vec<Slip> {
 }
 
 fn of_shop(shop: &ShopConfig, say: &mut dyn FnMut(&str, &str)) {
-    if shop.webhook_secrets.is_empty() || shop.webhook_secrets.len() > 2 {
+    let none = shop.webhook_secrets.is_empty() && shop.app_secret.is_none();
+    if shop.app_secret.is_some() && shop.kind != ShopKind::Shopware {
+        say("app_secret", "only Shopware shops register with an app; give webhook_secrets");
+    }
+    if none || shop.webhook_secrets.len() > 2 {
         say("webhook_secrets", "give one secret, or two while a new one is rolled out");
     }
     if shop.payments.is_empty() {

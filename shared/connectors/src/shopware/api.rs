@@ -1,8 +1,10 @@
 //! Calls to Shopware's Admin API: access tokens that live for ten minutes, searches, and errors in its form.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kontor_flow::ports::Tokens;
 use kontor_flow::remedy::Effect;
 use kontor_flow::{CallError, Problem, System};
 use reqwest::{Method, RequestBuilder};
@@ -11,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
+use super::app::{Installation, token_name};
 use super::wire::{Errors, Grant, Granted};
 use crate::config::ShopConfig;
 use crate::http::{Answer, Calls};
@@ -22,11 +25,14 @@ const TOKEN: &str = "POST /oauth/token";
 /// So long before it ends a token is not used any more: a call takes time, and clocks differ.
 const RESERVE: Duration = Duration::from_secs(60);
 
-/// Access key id and secret access key of an integration or an app.
-#[derive(Clone)]
-pub(super) struct Keys {
-    pub(super) id: SecretString,
-    pub(super) secret: SecretString,
+/// Where access key id and secret access key come from.
+enum Keys {
+    /// An integration that a person made.
+    Given(SecretString, SecretString),
+    /// The shop handed them over when Kontor was installed there as an app; kept under this name.
+    Installed(Arc<dyn Tokens>, String),
+    /// Nowhere from.
+    None(&'static str),
 }
 
 /// An access token; good until then, by our clock.
@@ -39,7 +45,7 @@ struct Access {
 /// The Admin API of one shop.
 pub(super) struct Api {
     base: String,
-    keys: Option<Keys>,
+    keys: Keys,
     access: Mutex<Option<Access>>,
     client: reqwest::Client,
 }
@@ -49,13 +55,17 @@ impl Api {
         shop: &ShopConfig,
         secrets: &SecretBook,
         client: reqwest::Client,
+        tokens: Option<Arc<dyn Tokens>>,
     ) -> Result<Self, MissingSecret> {
-        let keys = match &shop.api {
-            Some(api) => {
+        let keys = match (&shop.api, tokens) {
+            (Some(api), _) => {
                 let secret = api.secret.as_ref().map(|secret| secrets.get(secret)).transpose()?;
-                Some(Keys { id: secrets.get(&api.key)?, secret: secret.unwrap_or_default() })
+                Keys::Given(secrets.get(&api.key)?, secret.unwrap_or_default())
             }
-            None => None,
+            (None, Some(tokens)) => Keys::Installed(tokens, token_name(&shop.id)),
+            (None, None) => Keys::None(
+                "the shop has no `api` in kontor.yaml, and the keys it hands to the app are only known to the Kontor that runs",
+            ),
         };
         let base = format!("{}/api", shop.url.trim_end_matches('/'));
         Ok(Self { base, keys, access: Mutex::new(None), client })
@@ -159,12 +169,11 @@ impl Api {
     }
 
     async fn granted(&self, calls: &Calls, now: Timestamp) -> Result<Access, CallError> {
-        let keys = self.keys.as_ref();
-        let keys = keys.ok_or_else(|| super::unmapped("the shop has no `api` in kontor.yaml"))?;
+        let (id, secret) = self.keys().await?;
         let grant = Grant {
             grant_type: "client_credentials",
-            client_id: keys.id.expose_secret(),
-            client_secret: keys.secret.expose_secret(),
+            client_id: id.expose_secret(),
+            client_secret: secret.expose_secret(),
         };
         let request = self.client.post(format!("{}/oauth/token", self.base)).json(&grant);
         let answer = calls.send(System::Shopware, TOKEN, Effect::None, request).await?;
@@ -178,6 +187,28 @@ impl Api {
         let lives = Duration::from_secs(granted.expires_in.into());
         let until = now.saturating_add(lives.saturating_sub(RESERVE)).unwrap_or(now);
         Ok(Access { token: SecretString::from(granted.access_token), until })
+    }
+}
+
+impl Api {
+    /// Read anew for every token: a shop that registers again hands over other keys.
+    async fn keys(&self) -> Result<(SecretString, SecretString), CallError> {
+        let (tokens, name) = match &self.keys {
+            Keys::Given(id, secret) => return Ok((id.clone(), secret.clone())),
+            Keys::None(why) => return Err(super::unmapped(why)),
+            Keys::Installed(tokens, name) => (tokens, name),
+        };
+        let kept = tokens.load(name).await.map_err(|error| CallError::Unavailable {
+            system: System::Shopware,
+            call: TOKEN,
+            effect: Effect::None,
+            after: None,
+            source: error.into(),
+        })?;
+        let keys = kept.and_then(|kept| Installation::parse(&kept.text).keys());
+        keys.ok_or_else(|| {
+            super::unmapped("the app is not installed in the shop: `kontor shops connect` says how to, or give the shop an `api`")
+        })
     }
 }
 

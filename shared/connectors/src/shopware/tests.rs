@@ -1,5 +1,6 @@
 //! Tests of the Shopware connector: what it `reads`, how it `asks` the stand-in, what it `tells` the shop.
 
+mod apps;
 mod asks;
 mod reads;
 mod tells;
@@ -39,6 +40,6 @@ async fn standing(orders: &[&str]) -> (Sandbox, Shopware) {
     for name in orders {
         assert!(sandbox.state().seed(&order(name)), "{name} is no order");
     }
-    let connector = Shopware::new(&shop(&sandbox.url), &secrets(), client()).unwrap();
+    let connector = Shopware::new(&shop(&sandbox.url), &secrets(), client(), None).unwrap();
     (sandbox, connector)
 }

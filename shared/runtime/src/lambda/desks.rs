@@ -95,7 +95,9 @@ impl CommandShop {
 
     fn connectors(&self, book: &Book) -> Result<Registry, RegistryError> {
         let scope = Scope::Work(self.queue);
-        Registry::build(&book.config, &book.secrets, scope, self.mailer.clone(), ClientOptions::default())
+        let tokens = Some(Arc::clone(&self.store) as _);
+        let (mailer, options) = (self.mailer.clone(), ClientOptions::default());
+        Registry::build(&book.config, &book.secrets, scope, mailer, tokens, options)
     }
 }
 

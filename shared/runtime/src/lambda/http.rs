@@ -1,5 +1,6 @@
 //! Webhooks behind an HTTP API: its requests (payload format 2.0), its answers. A request never ends in an error of the function.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -12,16 +13,18 @@ use futures_util::FutureExt as _;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use kontor_connectors::config::{Scope, ShopKind};
-use kontor_connectors::{Gate, HintGate};
+use kontor_connectors::shopware::app::AppGate;
+use kontor_connectors::{Delivery, Gate, HintGate};
 use kontor_flow::message::LONGEST_BODY;
-use kontor_flow::ports::Sender;
+use kontor_flow::ports::{Sender, Tokens};
 use kontor_flow::remedy::{BoxError, chain};
 use serde::{Deserialize, Serialize};
 
 use super::{Deployed, Made, serve};
+use crate::apps::{AppReply, Apps};
 use crate::book::Library;
-use crate::clock;
-use crate::webhook::{Reply, receive, receive_hint};
+use crate::{clock, settings};
+use crate::webhook::{Reply, receive_delivery, receive_hint};
 
 /// A request, as an HTTP API hands it over; what is not read is left out
 /// (API Gateway developer guide, "AWS Lambda proxy integrations for HTTP APIs"). `Debug` shows how long it is, no more.
@@ -30,6 +33,10 @@ use crate::webhook::{Reply, receive, receive_hint};
 pub struct Request {
     headers: Option<BTreeMap<String, String>>,
     path_parameters: Option<BTreeMap<String, String>>,
+    /// The method and the path of its route, as in `POST /webhooks/shopware/{shop}`.
+    route_key: Option<String>,
+    /// What stands behind the `?`, as it was sent.
+    raw_query_string: Option<String>,
     body: Option<String>,
     is_base64_encoded: bool,
 }
@@ -40,7 +47,7 @@ pub struct Request {
 pub struct Response {
     status_code: u16,
     headers: BTreeMap<&'static str, &'static str>,
-    body: &'static str,
+    body: Cow<'static, str>,
 }
 
 impl From<Reply> for Response {
@@ -48,8 +55,16 @@ impl From<Reply> for Response {
         Self {
             status_code: reply.status(),
             headers: BTreeMap::from([("content-type", "text/plain; charset=utf-8")]),
-            body: reply.text(),
+            body: Cow::Borrowed(reply.text()),
         }
+    }
+}
+
+impl From<AppReply> for Response {
+    fn from(reply: AppReply) -> Self {
+        let kind = if reply.is_json() { "application/json" } else { "text/plain; charset=utf-8" };
+        let status_code = reply.status();
+        Self { status_code, headers: BTreeMap::from([("content-type", kind)]), body: Cow::Owned(reply.into_text()) }
     }
 }
 
@@ -107,12 +122,14 @@ impl Door {
     /// Takes one delivery.
     pub async fn answer(&self, request: Request, now: Timestamp) -> Reply {
         let (shop, headers) = (request.parameter("shop").to_owned(), request.headers());
+        let query = request.raw_query_string.clone().filter(|_| self.kind == ShopKind::Smartstore);
         let body = match request.body() {
             Ok(body) => body,
             Err(reply) => return reply,
         };
+        let delivery = Delivery::new(headers, body, now).with_query(query);
         match self.gate(now).await {
-            Ok(gate) => receive(&gate, self.sender.as_ref(), &shop, headers, body, now).await,
+            Ok(gate) => receive_delivery(&gate, self.sender.as_ref(), &shop, delivery).await,
             Err(error) => unavailable(error.as_ref()),
         }
     }
@@ -120,6 +137,54 @@ impl Door {
     async fn gate(&self, now: Timestamp) -> Result<Arc<Gate>, BoxError> {
         let book = self.library.book(now).await?;
         Ok(self.gates.of(&book, |book| Gate::build(&book.config, self.kind, &book.secrets))?)
+    }
+}
+
+/// Takes deliveries of Shopware shops, and their registrations.
+pub struct AppDoor {
+    door: Door,
+    apps: Apps,
+    gates: Made<AppGate>,
+}
+
+impl AppDoor {
+    /// With what shops handed to us in `tokens`.
+    #[must_use]
+    pub fn new(library: Arc<Library>, sender: Arc<dyn Sender>, tokens: Arc<dyn Tokens>) -> Self {
+        let door = Door::new(library, sender, ShopKind::Shopware);
+        Self { door, apps: Apps { tokens }, gates: Made::default() }
+    }
+
+    /// Takes one request, whichever of the three it is.
+    pub async fn answer(&self, request: Request, now: Timestamp) -> Response {
+        let (shop, headers) = (request.parameter("shop").to_owned(), request.headers());
+        let query = request.raw_query_string.clone().unwrap_or_default();
+        let route = request.route_key.clone().unwrap_or_default();
+        let body = match request.body() {
+            Ok(body) => body,
+            Err(reply) => return reply.into(),
+        };
+        let (gate, app_gate) = match self.gates(now).await {
+            Ok(gates) => gates,
+            Err(error) => return unavailable(error.as_ref()).into(),
+        };
+        match route.as_str() {
+            settings::APP_REGISTER => {
+                let fresh = clock::new_secret();
+                self.apps.register(&app_gate, &shop, &headers, &query, &fresh).await.into()
+            }
+            settings::APP_CONFIRM => self.apps.confirm(&app_gate, &shop, &headers, &body, now).await.into(),
+            _ => {
+                let sender = self.door.sender.as_ref();
+                self.apps.receive((&gate, &app_gate), sender, &shop, headers, body, now).await.into()
+            }
+        }
+    }
+
+    async fn gates(&self, now: Timestamp) -> Result<(Arc<Gate>, Arc<AppGate>), BoxError> {
+        let gate = self.door.gate(now).await?;
+        let book = self.door.library.book(now).await?;
+        Ok((gate, self.gates.of(&book, |book| AppGate::build(&book.config, &book.secrets))?))
     }
 }
 
@@ -162,9 +227,9 @@ fn unavailable(error: &(dyn std::error::Error + 'static)) -> Reply {
 }
 
 /// Whatever happens on the way, the shop gets an answer, and sends again.
-async fn answered(work: impl Future<Output = Reply>) -> Result<Response, BoxError> {
+async fn answered<R: Into<Response>>(work: impl Future<Output = R>) -> Result<Response, BoxError> {
     let reply = AssertUnwindSafe(work).catch_unwind().await;
-    Ok(reply.unwrap_or(Reply::Unavailable).into())
+    Ok(reply.map_or_else(|_| Reply::Unavailable.into(), Into::into))
 }
 
 /// The function that takes deliveries of shops of `kind`, on a path with `{shop}`.
@@ -174,6 +239,16 @@ async fn answered(work: impl Future<Output = Reply>) -> Result<Response, BoxErro
 pub async fn webhook(house: Deployed, kind: ShopKind) -> Result<(), lambda_runtime::Error> {
     let library = house.library(Scope::Webhooks(kind), house.vault()?).await;
     let door = &Door::new(library, house.queues(), kind);
+    serve(house.signals, |request, _| answered(door.answer(request, clock::now()))).await
+}
+
+/// The function that takes deliveries of Shopware shops, and their registrations.
+///
+/// # Errors
+/// If it can't start.
+pub async fn apps(house: Deployed) -> Result<(), lambda_runtime::Error> {
+    let library = house.library(Scope::Webhooks(ShopKind::Shopware), house.vault()?).await;
+    let door = &AppDoor::new(library, house.queues(), house.store());
     serve(house.signals, |request, _| answered(door.answer(request, clock::now()))).await
 }
 

@@ -155,7 +155,7 @@ async fn what_goes_wrong_says_what_to_do() {
     insta::assert_snapshot!(denied, @"Shopware does not let us in at POST /search/order (status 403): FRAMEWORK__MISSING_PRIVILEGE_ERROR: Forbidden");
     let mut wrong = shop(&sandbox.url);
     wrong.api.as_mut().unwrap().secret = Some(crate::secrets::SecretRef::Env("KEY".to_owned()));
-    let wrong = Shopware::new(&wrong, &secrets(), client()).unwrap();
+    let wrong = Shopware::new(&wrong, &secrets(), client(), None).unwrap();
     insta::assert_snapshot!(ask(&wrong).await, @"Shopware does not let us in at POST /oauth/token (status 401): 4: Client authentication failed");
 }
 
@@ -186,7 +186,7 @@ async fn a_connection_is_tried() {
     insta::assert_snapshot!(said(&rights[3..]), @"NO rights: the role of the access key lacks rights (FRAMEWORK__MISSING_PRIVILEGE_ERROR): order:read; give it those that `kontor shops manifest` lists");
     let mut wrong = shop(&sandbox.url);
     wrong.api.as_mut().unwrap().secret = Some(crate::secrets::SecretRef::Env("KEY".to_owned()));
-    let wrong = Shopware::new(&wrong, &secrets(), client()).unwrap();
+    let wrong = Shopware::new(&wrong, &secrets(), client(), None).unwrap();
     insta::assert_snapshot!(said(&wrong.examine(None, now()).await), @"NO credentials: the shop refuses the access key (status 401): make an integration under Settings > System > Integrations (or install the app) and put its access key id and secret access key into `api` of the shop");
 }
 
