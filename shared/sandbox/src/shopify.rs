@@ -234,9 +234,9 @@ fn carry_out(state: &State, operation: &Operation) -> Value {
             && !field.directives.iter().any(|one| one == "idempotent")
         {
             let why = "The @idempotent directive is required for this mutation but was not provided.";
-            let mut refused = top_error(why, "BAD_REQUEST", &cost);
-            refused["data"] = json!({ field.name.as_str(): null });
-            return refused;
+            let error = json!({ "message": why, "extensions": { "code": "BAD_REQUEST" } });
+            let nothing = json!({ field.name.as_str(): null });
+            return json!({ "data": nothing, "errors": [error], "extensions": { "cost": cost } });
         }
         match field_of(state, operation, field) {
             Ok(value) => data.insert(field.alias.clone(), value),

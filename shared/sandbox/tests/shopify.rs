@@ -28,7 +28,7 @@ fn id() -> Value {
 }
 
 fn refusal(answer: &Value) -> &Value {
-    &answer["data"]["fulfillmentCreate"]["userErrors"][0]["message"]
+    answer.pointer("/data/fulfillmentCreate/userErrors/0/message").unwrap()
 }
 
 #[tokio::test]

@@ -422,9 +422,8 @@ fn test_orders_say_so() {
 /// The refund of the fixture after a change to it.
 fn refund_of(name: &str, change: impl Fn(&mut Value)) -> kontor_domain::Refund {
     let read = changed(name, |order| change(&mut order["refunds"][0])).unwrap();
-    let mut refunds = read[0].events.iter().filter_map(|record| match &record.event {
-        Event::Refunded(refund) => Some(refund.clone()),
-        _ => None,
+    let mut refunds = read[0].events.iter().filter_map(|record| {
+        if let Event::Refunded(refund) = &record.event { Some(refund.clone()) } else { None }
     });
     refunds.next().expect("no refund is told")
 }
