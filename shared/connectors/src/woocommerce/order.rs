@@ -6,6 +6,7 @@ use kontor_domain::{
     Address, Charge, ChargeKind, CountryCode, Currency, Customer, Discount, Email, Line, LineId, LineKind,
     Money, MoneyError, OrderDraft, OrderNumber, PlacedOrder, Quantity, Sku, TaxMode, TaxPart, TaxRate,
 };
+use rust_decimal::Decimal;
 
 use super::read::instant;
 use super::wire::{self, Meta, Order, Tax};
@@ -25,7 +26,7 @@ pub(super) fn placed(shop: &ShopConfig, order: &Order) -> Result<PlacedOrder, Un
     let total = money(format_args!("total"), &order.total, currency)?;
     let (charges, discounts) = reckoner.extras(order)?;
     let draft = OrderDraft {
-        number: at(format_args!("number"), OrderNumber::parse(&order.number))?,
+        number: at(format_args!("number"), OrderNumber::parse(order.number.as_str()))?,
         placed_at: instant("date_created_gmt", &order.date_created_gmt)?,
         currency,
         tax_mode: reckoner.mode,
@@ -99,6 +100,21 @@ fn is_digital(order: &Order) -> bool {
     by_checkout && nowhere && order.shipping_lines.is_empty()
 }
 
+/// The rate of a tax that does not say it, in percent: what it comes to on all it is on, whose taxes have six digits.
+fn reckoned_rate(order: &Order, id: u64) -> Option<Decimal> {
+    let items = order.line_items.iter().map(|line| (&line.total, &line.taxes));
+    let carriage = order.shipping_lines.iter().map(|line| (&line.total, &line.taxes));
+    let fees = order.fee_lines.iter().map(|line| (&line.total, &line.taxes));
+    let (mut net, mut tax) = (Decimal::ZERO, Decimal::ZERO);
+    for (total, taxes) in items.chain(carriage).chain(fees) {
+        for part in taxes.iter().filter(|part| part.id == id && !part.total.as_str().is_empty()) {
+            net = net.checked_add(number(format_args!("total"), total).ok()?)?;
+            tax = tax.checked_add(number(format_args!("taxes"), &part.total).ok()?)?;
+        }
+    }
+    Some(tax.checked_mul(Decimal::ONE_HUNDRED)?.checked_div(net)?.round_dp(2).normalize())
+}
+
 /// Amounts with their tax, in the way the shop states its prices.
 struct Reckoner {
     currency: Currency,
@@ -119,8 +135,13 @@ impl Reckoner {
         let exempt = meta(order, &["is_vat_exempt"]).is_some_and(|word| word == "yes");
         let mut rates = BTreeMap::new();
         for (n, line) in order.tax_lines.iter().enumerate() {
-            let Some(percent) = &line.rate_percent else { continue };
-            let percent = number(format_args!("tax_lines[{n}].rate_percent"), percent)?;
+            let percent = match &line.rate_percent {
+                Some(percent) => number(format_args!("tax_lines[{n}].rate_percent"), percent)?,
+                None => match reckoned_rate(order, line.rate_id) {
+                    Some(percent) => percent,
+                    None => continue,
+                },
+            };
             let rate = at(format_args!("tax_lines[{n}].rate_percent"), TaxRate::percent(percent))?;
             rates.insert(line.rate_id, rate);
         }

@@ -1,9 +1,14 @@
 //! WooCommerce on the wire: REST v3, the same form in webhooks and answers. Recorded from WooCommerce 9.2.5.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::reading::{Perhaps, Token};
+
+/// A text; nothing where plugins write `null`.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
+}
 
 /// The body of `order.deleted`: the id and nothing else.
 #[derive(Deserialize)]
@@ -88,7 +93,8 @@ impl Glimpse {
 /// An order. `price` of the lines is a float and is not read.
 #[derive(Deserialize)]
 pub(super) struct Order {
-    pub(super) number: String,
+    /// A text, or what a plugin for order numbers makes of it.
+    pub(super) number: Token,
     pub(super) currency: String,
     pub(super) prices_include_tax: bool,
     /// Without `Z`, but in UTC; so are all `_gmt`.
@@ -101,15 +107,15 @@ pub(super) struct Order {
     pub(super) billing: Address,
     #[serde(default)]
     pub(super) shipping: Address,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub(super) payment_method: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub(super) payment_method_title: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub(super) transaction_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub(super) created_via: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub(super) customer_note: String,
     #[serde(default)]
     pub(super) meta_data: Vec<Meta>,
@@ -131,15 +137,25 @@ pub(super) struct Order {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Address {
+    #[serde(deserialize_with = "text")]
     pub(super) first_name: String,
+    #[serde(deserialize_with = "text")]
     pub(super) last_name: String,
+    #[serde(deserialize_with = "text")]
     pub(super) company: String,
+    #[serde(deserialize_with = "text")]
     pub(super) address_1: String,
+    #[serde(deserialize_with = "text")]
     pub(super) address_2: String,
+    #[serde(deserialize_with = "text")]
     pub(super) city: String,
+    #[serde(deserialize_with = "text")]
     pub(super) state: String,
+    #[serde(deserialize_with = "text")]
     pub(super) postcode: String,
+    #[serde(deserialize_with = "text")]
     pub(super) country: String,
+    #[serde(deserialize_with = "text")]
     pub(super) phone: String,
     pub(super) email: Option<String>,
 }
@@ -155,6 +171,7 @@ pub(super) struct Meta {
 #[derive(Deserialize)]
 pub(super) struct LineItem {
     pub(super) id: u64,
+    #[serde(default, deserialize_with = "text")]
     pub(super) name: String,
     pub(super) quantity: Token,
     pub(super) subtotal: Token,
@@ -182,15 +199,16 @@ pub(super) struct Tax {
 #[derive(Deserialize)]
 pub(super) struct TaxLine {
     pub(super) rate_id: u64,
+    /// Not told before WooCommerce 3.7.
     pub(super) rate_percent: Option<Token>,
 }
 
 /// Carriage.
 #[derive(Deserialize)]
 pub(super) struct ShippingLine {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub(super) method_title: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub(super) method_id: String,
     pub(super) total: Token,
     pub(super) total_tax: Token,

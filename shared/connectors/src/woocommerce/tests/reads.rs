@@ -453,6 +453,50 @@ fn recorded_answers_of_the_api_read_and_add_up() {
     }
 }
 
+/// The vendor's own samples, of WooCommerce 3.0: rates are not told there.
+#[test]
+fn documented_orders_read_and_add_up() {
+    let Some(file) = contracts("woocommerce/docs_samples/orders.json") else { return };
+    let mut samples: Vec<Value> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let mut read = Vec::new();
+    while let Some(sample) = samples.pop() {
+        match sample {
+            Value::Array(list) => samples.extend(list),
+            Value::Object(fields) if !fields.contains_key("id") => {
+                samples.extend(fields.into_iter().map(|(_, list)| list))
+            }
+            sample => {
+                let told = try_read("order.updated", sample.to_string().as_bytes());
+                let told = told.unwrap_or_else(|error| panic!("{error}: {sample}"));
+                let order = order(&told);
+                let rates: Vec<String> =
+                    order.lines.iter().flat_map(|line| &line.taxes).map(|tax| tax.rate.to_string()).collect();
+                assert!(rates.iter().all(|rate| rate == "7.5 %"), "{rates:?}");
+                read.push(format!("{} {} {}", order.number, order.total, order.rounding));
+            }
+        }
+    }
+    read.sort();
+    read.dedup();
+    assert_eq!(read, ["723 39.00 USD 0.00 USD", "727 29.35 USD 0.00 USD", "728 62.25 USD -0.01 USD", "729 54.40 USD 0.00 USD"]);
+}
+
+#[test]
+fn plugins_may_write_numbers_and_nothing() {
+    let odd = changed("cod", |order| {
+        order["number"] = json!(100_017);
+        for field in ["customer_note", "transaction_id", "payment_method_title", "created_via"] {
+            order[field] = Value::Null;
+        }
+        order["billing"]["company"] = Value::Null;
+        order["shipping"]["phone"] = Value::Null;
+        order["line_items"][0]["name"] = Value::Null;
+        order["shipping_lines"][0]["method_title"] = Value::Null;
+    });
+    let order = order(&odd.unwrap());
+    assert_eq!((order.number.as_str(), order.note), ("100017", None));
+}
+
 proptest! {
     #[test]
     fn broken_bodies_never_panic(at in 0_usize..5000, byte in any::<u8>(), cut in any::<bool>(), which in 0_usize..3) {
