@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kontor_sandbox::contract::Validator;
 use kontor_sandbox::traffic::{Kind, Parcel};
-use kontor_sandbox::{shopify, weclapp, woocommerce};
+use kontor_sandbox::{shopify, shopware, smartstore, weclapp, woocommerce};
 use serde_json::Value;
 
 /// What webhooks are signed with.
@@ -50,7 +50,11 @@ pub(crate) fn erp_contract() -> Option<Arc<Validator>> {
 pub(crate) struct Stands {
     pub(crate) erp: weclapp::Sandbox,
     pub(crate) woocommerce: woocommerce::Sandbox,
+    /// Another shop of the same kind.
+    pub(crate) office: woocommerce::Sandbox,
     pub(crate) shopify: shopify::Sandbox,
+    pub(crate) shopware: shopware::Sandbox,
+    pub(crate) smartstore: smartstore::Sandbox,
 }
 
 impl Stands {
@@ -58,12 +62,25 @@ impl Stands {
     pub(crate) async fn start() -> Self {
         let erp = weclapp::Sandbox::start("127.0.0.1:0", &erp_options()).await.unwrap();
         let (woocommerce, shopify) = shops().await;
-        Self { erp, woocommerce, shopify }
+        let shopware = shopware::State::new(TOKEN, SECRET);
+        let shopware = shopware::Sandbox::start("127.0.0.1:0", shopware).await.unwrap();
+        let smartstore = smartstore::State::new(TOKEN, SECRET);
+        let smartstore = smartstore::Sandbox::start("127.0.0.1:0", smartstore).await.unwrap();
+        let office = woocommerce::State::new(TOKEN, SECRET);
+        let office = woocommerce::Sandbox::start("127.0.0.1:0", office).await.unwrap();
+        Self { erp, woocommerce, office, shopify, shopware, smartstore }
     }
 
     /// The shop has the order that it is about to tell of.
     pub(crate) fn place(&self, parcel: &Parcel) {
-        place(parcel, &self.woocommerce, &self.shopify);
+        let order: Value = serde_json::from_str(&parcel.body).unwrap();
+        let placed = match parcel.kind {
+            Kind::Woocommerce if parcel.shop == "buero" => self.office.state().seed(&order),
+            Kind::Woocommerce | Kind::Shopify => return place(parcel, &self.woocommerce, &self.shopify),
+            Kind::Shopware => self.shopware.state().seed(&order),
+            Kind::Smartstore => self.smartstore.state().place(&order),
+        };
+        assert!(placed, "the stand-in does not take this for an order");
     }
 }
 
@@ -92,6 +109,7 @@ pub(crate) fn place(parcel: &Parcel, woocommerce: &woocommerce::Sandbox, shopify
     let placed = match parcel.kind {
         Kind::Woocommerce => woocommerce.state().seed(&order),
         Kind::Shopify => shopify.state().seed(&order),
+        Kind::Shopware | Kind::Smartstore => panic!("there is no such shop here"),
     };
     assert!(placed, "the stand-in does not take this for an order");
 }
@@ -220,6 +238,8 @@ pub(crate) struct Urls {
     pub(crate) kaffee: String,
     pub(crate) buero: String,
     pub(crate) schnee: String,
+    pub(crate) garten: String,
+    pub(crate) tinte: String,
 }
 
 impl Urls {
@@ -228,8 +248,10 @@ impl Urls {
         Self {
             erp: stands.erp.url.clone(),
             kaffee: stands.woocommerce.url.clone(),
-            buero: stands.woocommerce.url.clone(),
+            buero: stands.office.url.clone(),
             schnee: stands.shopify.url.clone(),
+            garten: stands.shopware.url.clone(),
+            tinte: stands.smartstore.url.clone(),
         }
     }
 }
@@ -251,17 +273,22 @@ fn yaml(urls: &Urls) -> String {
             "  - {{ id: {id}, kind: {kind}, url: \"{url}\", flow: {flow}, webhook_secrets: [env:STORY_SECRET], \
              api: {{ key: env:STORY_TOKEN, secret: env:STORY_SECRET }}, payments: {{ ppcp-gateway: prepaid, \
              bacs: prepayment, cod: cash_on_delivery, invoice: invoice, shopify_payments: prepaid, \
-             paypal: prepaid, bank deposit: prepayment }} }}\n"
+             paypal: prepaid, bank deposit: prepayment, payment_paypal: prepaid, \
+             payment_prepayment: prepayment, payment_invoice: invoice, Payments.Prepayment: prepayment, \
+             Payments.Invoice: invoice }}{} }}\n",
+            if kind == "smartstore" { ", currency: EUR" } else { "" }
         )
     };
     format!(
-        "shops:\n{}{}{}erp: {{ url: \"{}\", token: env:STORY_TOKEN, webhook_secrets: [env:STORY_SECRET], \
+        "shops:\n{}{}{}{}{}erp: {{ url: \"{}\", token: env:STORY_TOKEN, webhook_secrets: [env:STORY_SECRET], \
          gross_channel: GROSS1, net_channel: NET1, settle_seconds: 1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, \
          rounding: ROUNDING, gift_card: GIFTCARD }} }}\n\
          mail: {{ from: \"Kontor <stories@kontor.test>\", language: de, signature: Kontor }}\n",
         shop("kaffee", "woocommerce", &urls.kaffee, "standard"),
         shop("buero", "woocommerce", &urls.buero, "merchant"),
         shop("schnee", "shopify", &urls.schnee, "standard"),
+        shop("garten", "shopware", &urls.garten, "standard"),
+        shop("tinte", "smartstore", &urls.tinte, "standard"),
         urls.erp,
     )
 }

@@ -83,7 +83,7 @@ pub(crate) async fn run(load: Load, width: u16, job: Job, out: Out) -> Result<Ex
         Job::Whole => STANDARD,
         Job::Documents => DOCUMENTS,
     };
-    let house = Running::start(&addresses, data.path(), usize::from(width), flow).await?;
+    let house = Running::start(&addresses, data.path(), usize::from(width), flow, None).await?;
     if job == Job::Whole {
         tell_hook(&addresses, &house).await?;
     }

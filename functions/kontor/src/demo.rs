@@ -23,6 +23,9 @@ use kontor_sandbox::traffic::{self, Parcel, Recording};
 /// How long the demo waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How often the shops are asked for orders that no webhook told of.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+
 /// How long the ERP is away.
 const OUTAGE: Duration = Duration::from_secs(3);
 
@@ -36,7 +39,11 @@ struct Case {
 
 impl Case {
     fn new(shop: &str, number: u64, recording: Recording, who: &str) -> Result<Self, BoxError> {
-        let key = format!("{shop}/{number}").parse()?;
+        let id = match recording.kind() {
+            traffic::Kind::Shopware => traffic::shopware_id(number),
+            traffic::Kind::Woocommerce | traffic::Kind::Shopify | traffic::Kind::Smartstore => number.to_string(),
+        };
+        let key = format!("{shop}/{id}").parse()?;
         Ok(Self { key, recording, number, email: format!("{who}@example.test") })
     }
 
@@ -101,11 +108,15 @@ async fn story(stage: &mut Stage) -> Result<Vec<OrderKey>, BoxError> {
         Case::new("kaffee", 1004, traffic::WOO_DIGITAL, "kim")?,
         Case::new("schnee", 1005, traffic::SHOPIFY_PAID, "lena")?,
         Case::new("buero", 1006, traffic::WOO_B2B, "einkauf")?,
+        Case::new("garten", 1013, traffic::SHOPWARE_PAID, "ida")?,
+        Case::new("tinte", 1014, traffic::SMARTSTORE_NET, "verlag")?,
     ];
     let prepayment = [
         Case::new("kaffee", 1007, traffic::WOO_BACS, "mika")?,
         Case::new("schnee", 1008, traffic::SHOPIFY_BANK, "noor")?,
+        Case::new("garten", 1015, traffic::SHOPWARE_OPEN, "ole")?,
     ];
+    let untold = [Case::new("tinte", 1016, traffic::SMARTSTORE_OPEN, "pia")?];
     let in_the_outage = [
         Case::new("kaffee", 1009, traffic::WOO_PREPAID, "erika")?,
         Case::new("kaffee", 1010, traffic::WOO_PREPAID, "paul")?,
@@ -117,9 +128,11 @@ async fn story(stage: &mut Stage) -> Result<Vec<OrderKey>, BoxError> {
     for case in ordinary.iter().chain(&prepayment) {
         stage.deliver(case).await?;
     }
+    stage.stands.place(&untold[0].parcel()?)?;
     stage.forge(&ordinary[1]).await?;
     stage.wait("all paid orders are invoiced", &ordinary, OrderStatus::Completed).await?;
     stage.wait("the prepayment orders wait for their money", &prepayment, OrderStatus::Waiting).await?;
+    stage.wait("the order that no webhook told of is found by asking", &untold, OrderStatus::Waiting).await?;
     stage.nothing_shipped(&prepayment);
 
     stage.say("the ERP goes away while orders come in");
@@ -133,16 +146,19 @@ async fn story(stage: &mut Stage) -> Result<Vec<OrderKey>, BoxError> {
     stage.say("the prepayments arrive");
     stage.pay(&prepayment[0], traffic::WOO_BACS_PAID).await?;
     stage.pay(&prepayment[1], traffic::SHOPIFY_BANK_PAID).await?;
+    stage.pay_in_shopware(&prepayment[2]).await?;
+    stage.pay_by_bank(&untold[0]);
     stage.wait("the outage delayed orders and lost none", &in_the_outage, OrderStatus::Completed).await?;
     stage.wait("paid prepayments are shipped and invoiced", &prepayment, OrderStatus::Completed).await?;
-    let all = ordinary.iter().chain(&prepayment).chain(&in_the_outage);
+    stage.wait("money that the ERP reports ships the order, and its shop is told", &untold, OrderStatus::Completed).await?;
+    let all = ordinary.iter().chain(&prepayment).chain(&untold).chain(&in_the_outage);
     Ok(all.map(|case| case.key.clone()).collect())
 }
 
 impl Stage {
     async fn set(data: &std::path::Path) -> Result<Self, BoxError> {
         let stands = Stands::start(Duration::from_millis(300)).await?;
-        let house = Running::start(&stands.addresses(), data, 16, STANDARD).await?;
+        let house = Running::start(&stands.addresses(), data, 16, STANDARD, Some(ASK_EVERY)).await?;
         stands.erp.state().send_webhooks_to(Some(house.hook()));
         let bar = ProgressBar::new_spinner();
         bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}")?);
@@ -211,6 +227,20 @@ impl Stage {
         let status = parcel.send(&self.client, &self.house.url, SECRET).await?;
         self.check(format!("the payment of {} is taken", case.key), status == 200);
         Ok(())
+    }
+
+    /// A person in the shop marks the order as paid, and the shop gives notice of it.
+    async fn pay_in_shopware(&mut self, case: &Case) -> Result<(), BoxError> {
+        self.stands.pay_in_shopware(case.key.order.as_str())?;
+        let status = case.parcel()?.send(&self.client, &self.house.url, SECRET).await?;
+        self.check(format!("the payment of {} is taken", case.key), status == 200);
+        Ok(())
+    }
+
+    /// The bookkeeper finds the money on the bank's statement.
+    fn pay_by_bank(&mut self, case: &Case) {
+        let found = self.stands.erp.state().pay(&case.key.to_string());
+        self.check(format!("the ERP has a prepayment of {} to pay", case.key), found);
     }
 
     fn nothing_shipped(&mut self, cases: &[Case]) {

@@ -1,5 +1,7 @@
 //! `kontor shops`: connect them, test the connection, ask them for their orders.
 
+mod manifest;
+
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -59,6 +61,13 @@ pub(crate) async fn run(what: Shops, out: Out) -> Result<ExitCode, BoxError> {
                 Err(problems) => return check::refuse(&problems, out),
             };
             connect(&config, &shop, out).await
+        }
+        Shops::Manifest { config, shop } => {
+            let config = match check::read(&config)?.check() {
+                Ok((_, config)) => config,
+                Err(problems) => return check::refuse(&problems, out),
+            };
+            manifest::write(&config, &shop, out).await
         }
         Shops::Sync { store, shop, since, no_wait } => {
             sync_and_watch(&store, shop, since, !no_wait, out).await

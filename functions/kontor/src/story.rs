@@ -59,7 +59,7 @@ impl Row {
         let of_erp = documents.get(&order.key.to_string()).cloned().unwrap_or_default();
         let took = order.updated_at.duration_since(order.first_seen);
         Self {
-            order: order.key.order.to_string(),
+            order: parts.map_or_else(|| order.key.order.to_string(), |parts| parts.number.to_string()),
             shop: order.key.shop.to_string(),
             total: parts.map(|p| p.total.to_string()).unwrap_or_default(),
             payment: parts.map(|p| p.payment.terms.as_str().to_owned()).unwrap_or_default(),

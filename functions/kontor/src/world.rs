@@ -18,10 +18,12 @@ use tokio::task::JoinHandle;
 use crate::house::{House, Plan, url};
 
 /// The shops of the world: id, kind, flow.
-pub(crate) const SHOPS: [(&str, &str, &str); 3] = [
+pub(crate) const SHOPS: [(&str, &str, &str); 5] = [
     ("kaffee", "woocommerce", "standard"),
     ("buero", "woocommerce", "merchant"),
     ("schnee", "shopify", "standard"),
+    ("garten", "shopware", "standard"),
+    ("tinte", "smartstore", "standard"),
 ];
 
 /// The flow that Kontor comes with.
@@ -38,10 +40,14 @@ pub(crate) const TOKEN: &str = "sandbox";
 pub(crate) struct Addresses {
     /// weclapp.
     pub(crate) erp: String,
-    /// WooCommerce.
-    pub(crate) woocommerce: String,
+    /// WooCommerce, by the shop's id.
+    pub(crate) woocommerce: BTreeMap<String, String>,
     /// Shopify.
     pub(crate) shopify: String,
+    /// Shopware.
+    pub(crate) shopware: String,
+    /// Smartstore.
+    pub(crate) smartstore: String,
     /// The mail server; without one mails are put into a folder.
     pub(crate) mail: Option<String>,
 }
@@ -67,17 +73,27 @@ impl Vault for Known {
     }
 }
 
-fn yaml(addresses: &Addresses) -> String {
+/// Access to the API of a shop that has two keys.
+const KEYS: &str = "{ key: env:DEMO_TOKEN, secret: env:DEMO_SECRET }";
+
+fn yaml(addresses: &Addresses, asked: bool) -> String {
+    let asked = if asked { "" } else { ", poll_minutes: 0" };
+    let nowhere = String::new();
     let mut yaml = String::from("shops:\n");
     for (id, kind, flow) in SHOPS {
         let (address, api) = match kind {
             "shopify" => (&addresses.shopify, "{ key: env:DEMO_TOKEN }"),
-            _ => (&addresses.woocommerce, "{ key: env:DEMO_TOKEN, secret: env:DEMO_SECRET }"),
+            "shopware" => (&addresses.shopware, KEYS),
+            "smartstore" => (&addresses.smartstore, KEYS),
+            _ => (addresses.woocommerce.get(id).unwrap_or(&nowhere), KEYS),
         };
+        let more = if kind == "smartstore" { ", currency: EUR" } else { "" };
         yaml.push_str(&format!(
             "  - {{ id: {id}, kind: {kind}, url: \"{address}\", flow: {flow}, webhook_secrets: [env:DEMO_SECRET], \
              api: {api}, payments: {{ ppcp-gateway: prepaid, bacs: prepayment, cod: cash_on_delivery, \
-             invoice: invoice, shopify_payments: prepaid, paypal: prepaid, bank deposit: prepayment }} }}\n"
+             invoice: invoice, shopify_payments: prepaid, paypal: prepaid, bank deposit: prepayment, \
+             payment_paypal: prepaid, payment_prepayment: prepayment, payment_invoice: invoice, \
+             Payments.Prepayment: prepayment, Payments.Invoice: invoice }}{more}{asked} }}\n"
         ));
     }
     yaml.push_str(&format!(
@@ -102,20 +118,23 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Opens a house in `data` and lets it work, with `standard` as the flow of that name.
+    /// Opens a house in `data` and lets it work, with `standard` as the flow of that name. Shops are asked for their orders as
+    /// often as `ask_every` says; never without it.
     pub(crate) async fn start(
         addresses: &Addresses,
         data: &Path,
         width: usize,
         standard: &str,
+        ask_every: Option<Duration>,
     ) -> Result<Self, BoxError> {
         let flows = BTreeMap::from([
             ("standard".to_owned(), standard.to_owned()),
             ("merchant".to_owned(), include_str!("../../../infra/flows/merchant.yaml").to_owned()),
         ]);
         let known = Known { mail: addresses.mail.clone() };
-        let (yaml, data, vault) = (yaml(addresses), data.to_owned(), Arc::new(known));
-        let plan = Plan { yaml, flows, data, vault, width, ask_every: None };
+        let yaml = yaml(addresses, ask_every.is_some());
+        let (data, vault) = (data.to_owned(), Arc::new(known));
+        let plan = Plan { yaml, flows, data, vault, width, ask_every };
         let house = House::open(plan).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (stop, stopped) = watch::channel(false);

@@ -33,6 +33,13 @@ pub(crate) enum Shops {
         /// The shop.
         shop: ShopId,
     },
+    /// Write the manifest.xml of the app that connects a Shopware shop with us. The app's secret is in it.
+    Manifest {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The shop.
+        shop: ShopId,
+    },
     /// Ask a shop for its orders now, or for all that changed since a day.
     Sync {
         #[command(flatten)]
