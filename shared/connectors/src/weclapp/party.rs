@@ -141,7 +141,7 @@ async fn create(session: &Session<'_>, order: &PlacedOrder, handle: &Handle) -> 
 fn new_party<'a>(order: &'a PlacedOrder, handle: &'a Handle) -> NewParty<'a> {
     let parts = order.parts();
     let invoice = order.invoice_address();
-    let company = invoice.map_or("", |address| address.company.trim());
+    let company = invoice.and_then(Address::company_name).unwrap_or_default();
     let (email, number) = match handle {
         Handle::Email(email) => (Some(email.as_str()), None),
         Handle::Number(number) => (None, Some(number.clone())),
