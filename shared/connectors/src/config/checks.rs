@@ -66,6 +66,10 @@ fn of_shop(shop: &ShopConfig, say: &mut dyn FnMut(&str, &str)) {
     if let Some(lacks) = lacks.filter(|_| shop.api.as_ref().is_some_and(|api| api.secret.is_none())) {
         say("api.secret", lacks);
     }
+    let tells_by = shop.api.as_ref().and_then(|api| api.tracking);
+    if shop.kind != ShopKind::Woocommerce && tells_by.is_some() {
+        say("api.tracking", "only WooCommerce has several ways to be told of parcels");
+    }
     let reckons_in = "Smartstore needs its primary currency, as in EUR: no order of it names the currency of its amounts";
     if shop.kind == ShopKind::Smartstore && shop.currency.is_none() {
         say("currency", reckons_in);

@@ -62,6 +62,15 @@ fn what_is_missing_is_told_where_it_belongs() {
 }
 
 #[test]
+fn only_woocommerce_is_told_of_parcels_in_a_way_of_choice() {
+    let chosen = SOUND.replacen("secret: env:K2", "secret: env:K2, tracking: ast", 1);
+    assert!(Config::parse("kontor.yaml", &chosen).is_ok());
+    let other = chosen.replacen("kind: woocommerce", "kind: shopware", 1);
+    let found = Config::parse("kontor.yaml", &other).unwrap_err();
+    assert!(found.iter().any(|problem| problem.message.contains("only WooCommerce")), "{found:?}");
+}
+
+#[test]
 fn two_shops_of_one_id_are_told_at_the_second() {
     let shop = SOUND.split_once("erp:").unwrap().0.trim_start_matches("shops:\n");
     let found = Config::parse("kontor.yaml", &SOUND.replacen("erp:", &format!("{shop}erp:"), 1)).unwrap_err();

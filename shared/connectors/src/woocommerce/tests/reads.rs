@@ -478,7 +478,15 @@ fn documented_orders_read_and_add_up() {
     }
     read.sort();
     read.dedup();
-    assert_eq!(read, ["723 39.00 USD 0.00 USD", "727 29.35 USD 0.00 USD", "728 62.25 USD -0.01 USD", "729 54.40 USD 0.00 USD"]);
+    assert_eq!(
+        read,
+        [
+            "723 39.00 USD 0.00 USD",
+            "727 29.35 USD 0.00 USD",
+            "728 62.25 USD -0.01 USD",
+            "729 54.40 USD 0.00 USD"
+        ]
+    );
 }
 
 #[test]
