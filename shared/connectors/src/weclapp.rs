@@ -11,11 +11,15 @@ mod cache;
 mod cancel;
 mod chain;
 mod client;
+mod content;
+mod credit;
 mod errors;
 mod lookup;
 mod order;
 mod party;
+mod rates;
 mod reference;
+mod update;
 mod wire;
 
 #[cfg(test)]
@@ -27,7 +31,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use kontor_domain::{DocumentId, OrderDraft, PlacedOrder};
 use kontor_flow::ports::{Connector, Job, Past};
-use kontor_flow::{Action, CallError, Finish, Happened, Hint, StepResult, System};
+use kontor_flow::{Action, CallError, Finish, Happened, Hint, Problem, StepResult, System};
 use tokio::sync::Mutex;
 
 use self::cache::Cache;
@@ -50,7 +54,10 @@ pub struct Weclapp {
     api: Api,
     customers: Cache<party::Known>,
     customer_locks: Vec<Mutex<()>>,
+    /// Ids by number.
     articles: Cache<DocumentId>,
+    /// Numbers by id.
+    article_numbers: Cache<String>,
     /// Ids by code and codes by id.
     currencies: Cache<String>,
     carriers: Cache<Option<String>>,
@@ -73,6 +80,7 @@ impl Weclapp {
             customers: Cache::new(REMEMBERED, REMEMBERED_FOR),
             customer_locks: (0..CUSTOMER_LOCKS).map(|_| Mutex::new(())).collect(),
             articles: Cache::new(REMEMBERED, REMEMBERED_FOR),
+            article_numbers: Cache::new(REMEMBERED, REMEMBERED_FOR),
             currencies: Cache::new(1_000, RARELY_CHANGED_FOR),
             carriers: Cache::new(1_000, RARELY_CHANGED_FOR),
         })
@@ -101,9 +109,8 @@ impl Weclapp {
             Action::ErpPayment => chain::payment(session, job).await,
             Action::ErpShipment => chain::shipment(session, job).await,
             Action::ErpInvoice => chain::invoice(session, job).await,
-            Action::ErpUpdate | Action::ErpCreditNote => {
-                Err(unmapped(format!("{} is not connected yet", job.command.action)))
-            }
+            Action::ErpUpdate => self.update(session, job).await,
+            Action::ErpCreditNote => self.credit_note(session, job).await,
             Action::ErpCancel => cancel::cancel(session, job).await,
             Action::ShopPaid | Action::ShopShipment | Action::ShopCancel | Action::MailSend => {
                 Err(unmapped(format!("{} is no work for the ERP", job.command.action)))
@@ -114,6 +121,21 @@ impl Weclapp {
 
 fn unmapped(what: String) -> CallError {
     CallError::Unmapped { system: System::Weclapp, what }
+}
+
+/// What is answered for what cannot be done without a person: the state of the records stands against it.
+const CONFLICT: u16 = 409;
+
+/// Why the records as they are do not allow it; `title` says what a person has to decide.
+fn refused(call: &'static str, kind: &str, title: String) -> CallError {
+    let problem = Problem { kind: kind.to_owned(), title, location: None, detail: None };
+    CallError::Refused { system: System::Weclapp, call, status: CONFLICT, problem }
+}
+
+/// How a person tells that it was done by hand: the end of a sentence.
+fn settles(job: &Job<'_>) -> String {
+    let (order, step) = (&job.command.order, &job.command.step);
+    format!("then `kontor orders settle {order} {step}` tells Kontor that it is done")
 }
 
 /// The order as the shop has it.

@@ -4,8 +4,11 @@
 mod actions;
 mod api;
 mod books;
-
+mod changes;
+mod credits;
+mod documents;
 mod parse;
+mod parts;
 pub(crate) mod properties;
 mod query;
 mod records;
@@ -15,6 +18,7 @@ mod report;
 mod tests;
 mod warehouse;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +26,7 @@ use axum::Router;
 use rust_decimal::Decimal;
 use tokio::net::TcpListener;
 
-pub use self::report::{Document, Doubled, Report};
+pub use self::report::{CreditNote, Document, Doubled, Report};
 pub use crate::faults::Switches;
 
 use self::books::Books;
@@ -126,6 +130,8 @@ struct Inner {
     tally: Mutex<Tally>,
     faults: Faults,
     warehouse: Warehouse,
+    /// How many changes it takes until the answer to one is lost; zero for never.
+    lose: AtomicU64,
 }
 
 impl State {
@@ -139,6 +145,7 @@ impl State {
             tally: Mutex::new(Tally::default()),
             faults: Faults::new(options.seed),
             warehouse: Warehouse::new(options.warehouse_delay, options.webhook_url.clone()),
+            lose: AtomicU64::new(0),
         });
         warehouse::open(&inner);
         Self { inner }
@@ -170,6 +177,12 @@ impl State {
         paid.is_some()
     }
 
+    /// The answer to the `nth` change from now on is lost, whatever it changes: it is carried out, and the connection breaks.
+    /// Zero for none.
+    pub fn lose_answer(&self, nth: u64) {
+        self.inner.lose.store(nth, Ordering::Relaxed);
+    }
+
     /// What is in the books, and how it came there.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -183,6 +196,13 @@ impl State {
 }
 
 impl Inner {
+    /// Counts a change that was carried out; whether its answer is the one that is lost.
+    fn loses_this_answer(&self) -> bool {
+        let counted =
+            self.lose.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        counted == Ok(1)
+    }
+
     /// A panic of another holder is answered with a closed connection; the books are still those of before its change.
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)

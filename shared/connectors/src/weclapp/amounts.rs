@@ -5,11 +5,12 @@ use kontor_domain::{Charge, ChargeKind, Line, LineKind, OrderDraft, TaxMode, Tax
 use kontor_flow::CallError;
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::rates::by_rate;
 use super::unmapped;
 use crate::config::ErpArticles;
 
 /// Digits weclapp keeps behind the point of a price or a quantity (OpenAPI: `[0-9]{1,13}([.][0-9]{1,5})?`).
-const DIGITS: u32 = 5;
+pub(super) const DIGITS: u32 = 5;
 
 /// One position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +47,22 @@ pub(super) fn positions(order: &OrderDraft, articles: &ErpArticles) -> Result<Ve
     for line in &order.lines {
         positions.extend(line_positions(line, articles, decimals)?);
     }
-    positions.extend(order.charges.iter().map(|charge| charge_position(charge, articles)));
-    positions.extend(order.discounts.iter().map(|discount| Position {
-        article: articles.discount.clone(),
-        title: discount.code.clone(),
-        quantity: Decimal::ONE,
-        unit_price: -discount.amount.amount(),
-        rate: only_rate(&discount.taxes),
-        is_carriage: false,
-    }));
+    let each = |position: Position, taxes: &[TaxPart]| each_rate(position, taxes, order.tax_mode, decimals);
+    for charge in &order.charges {
+        positions.extend(each(charge_position(charge, articles), &charge.taxes));
+    }
+    for discount in &order.discounts {
+        let position = Position {
+            article: articles.discount.clone(),
+            title: discount.code.clone(),
+            quantity: Decimal::ONE,
+            unit_price: discount.amount.amount(),
+            rate: only_rate(&discount.taxes),
+            is_carriage: false,
+        };
+        let off = |position: Position| Position { unit_price: -position.unit_price, ..position };
+        positions.extend(each(position, &discount.taxes).into_iter().map(off));
+    }
     for position in &mut positions {
         position.unit_price = rounded(position.unit_price, DIGITS);
     }
@@ -106,7 +114,11 @@ fn line_positions(line: &Line, articles: &ErpArticles, decimals: u32) -> Result<
     })
 }
 
-fn line_article(line: &Line, articles: &ErpArticles) -> Result<String, CallError> {
+/// The number of the article a line is booked as.
+///
+/// # Errors
+/// [`CallError::Unmapped`] for a line without a SKU.
+pub(super) fn line_article(line: &Line, articles: &ErpArticles) -> Result<String, CallError> {
     match (&line.sku, line.kind) {
         (Some(sku), LineKind::Physical | LineKind::Digital | LineKind::GiftCard) => {
             Ok(sku.as_str().to_owned())
@@ -147,6 +159,13 @@ fn charge_position(charge: &Charge, articles: &ErpArticles) -> Position {
     }
 }
 
+/// The position as it is, or one for each rate of tax in it: a position has one tax in weclapp.
+fn each_rate(position: Position, taxes: &[TaxPart], mode: TaxMode, decimals: u32) -> Vec<Position> {
+    let Some(parts) = by_rate(position.unit_price, taxes, mode, decimals) else { return vec![position] };
+    let part = |(rate, unit_price)| Position { rate: Some(rate), unit_price, ..position.clone() };
+    parts.into_iter().map(part).collect()
+}
+
 fn rounding_position(missing: Decimal, articles: &ErpArticles) -> Position {
     Position {
         article: articles.rounding.clone(),
@@ -166,7 +185,8 @@ fn only_rate(taxes: &[TaxPart]) -> Option<TaxRate> {
     }
 }
 
-fn rounded(amount: Decimal, digits: u32) -> Decimal {
+/// Rounded as money is.
+pub(super) fn rounded(amount: Decimal, digits: u32) -> Decimal {
     amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero)
 }
 

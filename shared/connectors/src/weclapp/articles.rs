@@ -39,6 +39,7 @@ impl Weclapp {
                 }
                 let id = document_id(&article.id)?;
                 self.articles.put(article.article_number.clone(), id.clone(), now);
+                self.article_numbers.put(article.id, article.article_number.clone(), now);
                 ids.insert(article.article_number, id);
             }
         }
@@ -48,6 +49,34 @@ impl Weclapp {
         }
         let which = missing.join(", ");
         Err(unmapped(format!("it has no article {which}; create it there, or correct the SKU in the shop")))
+    }
+
+    /// The numbers of articles, by the ERP's ids. Only those not remembered are asked for, in one call.
+    pub(super) async fn numbers_of(
+        &self,
+        session: &Session<'_>,
+        ids: &BTreeSet<&str>,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, String>, CallError> {
+        let mut numbers = BTreeMap::new();
+        let mut unknown: Vec<&str> = Vec::new();
+        for id in ids {
+            match self.article_numbers.get(id, now) {
+                Some(number) => drop(numbers.insert((*id).to_owned(), number)),
+                None => unknown.push(id),
+            }
+        }
+        for asked in unknown.chunks(SKUS_PER_CALL) {
+            let wanted = serde_json::json!(asked).to_string();
+            let query =
+                [("id-in", wanted.as_str()), ("properties", "id,articleNumber"), ("pageSize", "1000")];
+            let asked_for = |article: &Article| asked.contains(&article.id.as_str());
+            for article in session.select("GET /article", "/article", &query, asked_for).await? {
+                self.article_numbers.put(article.id.clone(), article.article_number.clone(), now);
+                numbers.insert(article.id, article.article_number);
+            }
+        }
+        Ok(numbers)
     }
 
     /// Forgets articles, after the ERP refused an order with them: one may be gone there.

@@ -3,16 +3,13 @@
 
 use kontor_domain::OrderLife;
 use kontor_flow::ports::Job;
-use kontor_flow::{CallError, Problem, StepResult, System};
+use kontor_flow::{CallError, StepResult};
 
 use super::chain::shipments_of;
 use super::client::Session;
 use super::order::by_key;
 use super::wire::{OrderStatus, SalesOrder, Shipment, ShipmentStatus, StatusChange};
-use super::{Outcome, unmapped};
-
-/// What is answered for an order that cannot be cancelled without a person: the order's state stands against it.
-const CONFLICT: u16 = 409;
+use super::{Outcome, refused, unmapped};
 
 /// Cancels the sales order, or closes it where documents hang on it: weclapp decides which.
 pub(super) async fn cancel(session: &Session<'_>, job: Job<'_>) -> Outcome {
@@ -112,11 +109,6 @@ fn is_waiting(shipment: &Shipment, order: &SalesOrder) -> Result<bool, CallError
 
 fn left(title: String) -> CallError {
     refused("GET /shipment", "goods_left", title)
-}
-
-fn refused(call: &'static str, kind: &str, title: String) -> CallError {
-    let problem = Problem { kind: kind.to_owned(), title, location: None, detail: None };
-    CallError::Refused { system: System::Weclapp, call, status: CONFLICT, problem }
 }
 
 async fn cancelled(session: &Session<'_>, id: &str) -> Outcome {

@@ -16,6 +16,10 @@ use super::{
     Outcome, document_id, document_number, is_withdrawn, must_look, parts, sales_order_id, unmapped,
 };
 
+/// What a query for invoices asks for.
+pub(super) const HEAD: &str = "id,version,status,salesInvoiceType,invoiceNumber,paymentStatus,salesOrders,\
+                               precedingSalesInvoiceId,commission,grossAmount";
+
 /// Has the warehouse ship the order. It picks, packs and reports by itself.
 pub(super) async fn shipment(session: &Session<'_>, job: Job<'_>) -> Outcome {
     let order = sales_order_id(&job)?;
@@ -88,16 +92,23 @@ async fn existing_invoice(
     order: &DocumentId,
     wanted: fn(Option<&InvoiceType>) -> bool,
 ) -> Result<Option<SalesInvoice>, CallError> {
-    let properties = "id,version,status,salesInvoiceType,invoiceNumber,paymentStatus,salesOrders";
-    // The OpenAPI document says that this can't be filtered by; live tenants do it.
-    let named = serde_json::json!([order.as_str()]).to_string();
-    let query = [("salesOrders.id-in", named.as_str()), ("properties", properties), ("pageSize", "1000")];
-    let asked_for = |invoice: &SalesInvoice| invoice.sales_orders.iter().any(|o| o.id == order.as_str());
-    let invoices = session.select("GET /salesInvoice", "/salesInvoice", &query, asked_for).await?;
     let fits = |invoice: &SalesInvoice| {
         wanted(invoice.sales_invoice_type.as_ref()) && invoice.status != InvoiceStatus::Cancelled
     };
+    let invoices = invoices_of(session, order).await?;
     Ok(invoices.into_iter().filter(fits).min_by(|a, b| by_age(&a.id, &b.id)))
+}
+
+/// The invoices and credit notes of a sales order, cancelled ones among them.
+pub(super) async fn invoices_of(
+    session: &Session<'_>,
+    order: &DocumentId,
+) -> Result<Vec<SalesInvoice>, CallError> {
+    // The OpenAPI document says that this can't be filtered by; live tenants do it.
+    let named = serde_json::json!([order.as_str()]).to_string();
+    let query = [("salesOrders.id-in", named.as_str()), ("properties", HEAD), ("pageSize", "1000")];
+    let asked_for = |invoice: &SalesInvoice| invoice.sales_orders.iter().any(|o| o.id == order.as_str());
+    session.select("GET /salesInvoice", "/salesInvoice", &query, asked_for).await
 }
 
 /// NEW → DOCUMENT_CREATED (final number and PDF) → OPEN_ITEM_CREATED, from wherever it stands.

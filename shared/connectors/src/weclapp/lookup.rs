@@ -1,18 +1,20 @@
 //! What a webhook of weclapp hints at. It is unsigned and holds an id only, so the record is fetched; records that are
 //! not ours mean nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use kontor_domain::{
-    Currency, Money, OrderKey, Payment, PaymentId, PaymentSource, Shipment, ShipmentId, TrackingNumber,
+    Currency, Money, OrderKey, PackedLine, Payment, PaymentId, PaymentSource, Quantity, Shipment, ShipmentId,
+    Sku, TrackingNumber,
 };
 use kontor_flow::remedy::Effect;
 use kontor_flow::{CallError, Event, EventRecord, Happened, Hint, System};
+use rust_decimal::Decimal;
 
 use super::client::Session;
 use super::reference::order_of;
-use super::wire::{self, AdvancePayment, InvoiceType, PaymentType, SalesOrder, ShipmentStatus};
+use super::wire::{self, AdvancePayment, InvoiceType, PaymentType, SalesOrder, ShipmentItem, ShipmentStatus};
 use super::{Weclapp, document_number};
 
 /// Sales orders of one shipment or invoice that are looked at; collective ones have a few.
@@ -61,14 +63,19 @@ impl Weclapp {
         if !left {
             return Ok(Vec::new());
         }
-        let mut keys = Vec::new();
+        let mut ours = Vec::new();
         let listed = shipment.sales_orders.iter().map(|order| order.id.as_str());
         let main = shipment.main_sales_order_id.as_deref();
         let orders: BTreeSet<&str> = listed.chain(main).take(MOST_ORDERS).collect();
+        let alone = orders.len() == 1;
         for id in orders {
-            keys.extend(fetch_order(session, id).await?.and_then(|order| key_of(&order)));
+            let Some(order) = fetch_order(session, id).await? else { continue };
+            let Some(key) = key_of(&order) else { continue };
+            ours.push((key, goods(&shipment, &order, alone)));
         }
-        if keys.is_empty() {
+        // A parcel that holds something, but nothing of the order, is none of the order.
+        ours.retain(|(_, goods)| !goods.is_empty() || shipment.shipment_items.is_empty());
+        if ours.is_empty() {
             return Ok(Vec::new());
         }
         let carrier = match shipment.parcels.iter().find_map(|parcel| parcel.shipping_carrier_id.as_deref()) {
@@ -76,8 +83,15 @@ impl Weclapp {
             Some(_) | None => None,
         };
         let (as_of, told) = told_shipment(call, &shipment, carrier)?;
-        let event = |order| happened(order, as_of, Event::Shipped(told.clone()));
-        Ok(keys.into_iter().map(event).collect())
+        // The articles of all orders in it are asked for at once.
+        let articles = ours.iter().flat_map(|(_, goods)| goods.keys().copied()).collect();
+        let numbers = self.numbers_of(session, &articles, now).await?;
+        let mut events = Vec::new();
+        for (order, goods) in ours {
+            let lines = packed(call, &goods, &numbers)?;
+            events.push(happened(order, as_of, Event::Shipped(Shipment { lines, ..told.clone() })));
+        }
+        Ok(events)
     }
 
     async fn paid_order(
@@ -164,6 +178,45 @@ fn key_of(order: &SalesOrder) -> Option<OrderKey> {
 fn is_paid(order: &SalesOrder) -> bool {
     order.sales_order_payment_type == Some(PaymentType::Prepayment)
         && (order.paid || order.advance_payment_status == Some(AdvancePayment::Paid))
+}
+
+/// What of the order is in the parcel, pieces by article. Of a bundle the bundle counts, and not what it is made of. A
+/// collective shipment names with each item the order's item it is for.
+fn goods<'s>(shipment: &'s wire::Shipment, order: &SalesOrder, alone: bool) -> BTreeMap<&'s str, Decimal> {
+    let items = &shipment.shipment_items;
+    let in_bundle = |item: &ShipmentItem| {
+        item.parent_item_id.as_deref().is_some_and(|parent| items.iter().any(|one| one.id == parent))
+    };
+    let of_order = |item: &ShipmentItem| {
+        let for_item = |id: &str| order.order_items.iter().any(|ordered| ordered.id == id);
+        alone || item.sales_order_item_id.as_deref().is_some_and(for_item)
+    };
+    let mut goods = BTreeMap::new();
+    for item in items.iter().filter(|item| !in_bundle(item) && of_order(item)) {
+        let (Some(article), Some(quantity)) = (item.article_id.as_deref(), item.quantity) else { continue };
+        if quantity.0 > Decimal::ZERO {
+            *goods.entry(article).or_insert(Decimal::ZERO) += quantity.0;
+        }
+    }
+    goods
+}
+
+/// The articles in a parcel, by number: that is the SKU.
+fn packed(
+    call: &'static str,
+    goods: &BTreeMap<&str, Decimal>,
+    numbers: &BTreeMap<String, String>,
+) -> Result<Vec<PackedLine>, CallError> {
+    let mut lines = Vec::new();
+    for (article, pieces) in goods {
+        let number = numbers.get(*article);
+        let number = number.ok_or_else(|| unreadable(call, "an article in it is not there any more"))?;
+        let sku =
+            Sku::parse(number).map_err(|_| unreadable(call, "an article in it has no usable number"))?;
+        let quantity = Quantity::new(*pieces).map_err(|_| unreadable(call, "a number of pieces in it"))?;
+        lines.push(PackedLine { line: None, sku: Some(sku), quantity });
+    }
+    Ok(lines)
 }
 
 fn told_shipment(

@@ -26,9 +26,20 @@ use super::{
 const LONGEST_TITLE: usize = 1_000;
 /// The longest note of an order (OpenAPI: `maxLength` 512).
 const LONGEST_NOTE: usize = 512;
+/// What the confirmation of a new order is about.
+const CREATED: Written =
+    Written { how: "created", advice: "Correct the order in the ERP (or cancel it there), then replay" };
 /// What a query for sales orders asks for.
 const READ: &str = "id,version,status,orderNumber,orderNumberAtCustomer,grossAmount,netAmount,paid,\
                     advancePaymentStatus,shipped";
+
+/// What was done to a sales order that is to be confirmed.
+pub(super) struct Written<'a> {
+    /// In a word.
+    pub(super) how: &'a str,
+    /// What a person can do if it does not come to the shop's total.
+    pub(super) advice: &'a str,
+}
 
 impl Weclapp {
     /// Books and confirms the sales order. A repeat finds it by our key, and confirms it if that is still to be done.
@@ -45,7 +56,7 @@ impl Weclapp {
             Some(found) => (found, Booked::unknown(facts)),
             None => (self.book(session, &job, &positions).await?, Booked::of(facts)),
         };
-        result(order, &confirm(session, order, positions.len(), order_there).await?, booked)
+        result(order, &confirm(session, order, positions.len(), order_there, &CREATED).await?, booked)
     }
 
     async fn book(
@@ -79,59 +90,69 @@ impl Weclapp {
         ids: &BTreeMap<String, DocumentId>,
     ) -> NewSalesOrder<'a> {
         let parts = order.parts();
-        let country =
-            order.delivery_address().and_then(|address| address.country.as_ref()).map(ToString::to_string);
-        let tax = |rate: Option<TaxRate>| self.tax_id(country.as_deref(), rate, parts.tax_mode);
-        let id = |number: &str| ids.get(number).map(ToString::to_string).unwrap_or_default();
-        let (carriage, items): (Vec<&Position>, Vec<&Position>) =
-            positions.iter().partition(|p| p.is_carriage);
-        let shipping_code =
-            parts.charges.iter().find(|charge| charge.kind == ChargeKind::Shipping).map(|c| &c.code);
+        let (order_items, shipping_cost_items) = self.rows(order, positions, ids);
         let invoice_address = order.invoice_address().map(record_address);
         NewSalesOrder {
             customer_id: customer.as_str(),
             order_number_at_customer: reference(key),
-            // What the customer knows the order by; the whole key where the reference does not hold it.
-            commission: if is_shortened(key) { key.to_string() } else { parts.number.to_string() },
+            commission: commission(key, parts),
             order_date: parts.placed_at.into(),
             sales_order_payment_type: payment_type(parts.payment.terms),
             record_currency_id: currency,
             sales_channel: self.sales_channel(parts.tax_mode),
             payment_method_id: mapped(&self.config.payment_methods, key, Some(&parts.payment.code)),
-            shipment_method_id: mapped(&self.config.shipping_methods, key, shipping_code),
+            shipment_method_id: self.shipment_method(key, parts),
             warehouse_id: self.config.warehouse_id.as_deref(),
-            note: parts.note.as_deref().map(|note| shortened(note, LONGEST_NOTE)),
+            note: note(parts),
             record_address: invoice_address.clone(),
             invoice_address,
             delivery_address: order.delivery_address().map(record_address),
-            order_items: items
-                .iter()
-                .zip(1_u32..)
-                .map(|(position, number)| OrderItem {
-                    article_id: id(&position.article),
-                    position_number: number,
-                    title: shortened(&position.title, LONGEST_TITLE),
-                    quantity: Number(position.quantity),
-                    manual_quantity: true,
-                    unit_price: Number(position.unit_price),
-                    manual_unit_price: true,
-                    tax_id: tax(position.rate),
-                })
-                .collect(),
-            shipping_cost_items: carriage
-                .iter()
-                .map(|position| ShippingCostItem {
-                    article_id: id(&position.article),
-                    unit_price: Number(position.unit_price),
-                    manual_unit_price: true,
-                    tax_id: tax(position.rate),
-                })
-                .collect(),
+            order_items,
+            shipping_cost_items,
         }
     }
 
+    /// The positions as rows of a sales order: what is sold, and carriage.
+    pub(super) fn rows(
+        &self,
+        order: &PlacedOrder,
+        positions: &[Position],
+        ids: &BTreeMap<String, DocumentId>,
+    ) -> (Vec<OrderItem>, Vec<ShippingCostItem>) {
+        let country =
+            order.delivery_address().and_then(|address| address.country.as_ref()).map(ToString::to_string);
+        let mode = order.parts().tax_mode;
+        let tax = |rate: Option<TaxRate>| self.tax_id(country.as_deref(), rate, mode);
+        let id = |number: &str| ids.get(number).map(ToString::to_string).unwrap_or_default();
+        let (carriage, items): (Vec<&Position>, Vec<&Position>) =
+            positions.iter().partition(|p| p.is_carriage);
+        let items = items.iter().zip(1_u32..).map(|(position, number)| OrderItem {
+            article_id: id(&position.article),
+            position_number: number,
+            title: shortened(&position.title, LONGEST_TITLE),
+            quantity: Number(position.quantity),
+            manual_quantity: true,
+            unit_price: Number(position.unit_price),
+            manual_unit_price: true,
+            tax_id: tax(position.rate),
+        });
+        let carriage = carriage.iter().map(|position| ShippingCostItem {
+            article_id: id(&position.article),
+            unit_price: Number(position.unit_price),
+            manual_unit_price: true,
+            tax_id: tax(position.rate),
+        });
+        (items.collect(), carriage.collect())
+    }
+
+    /// The ERP's shipping method for the shop's.
+    pub(super) fn shipment_method(&self, key: &OrderKey, parts: &OrderDraft) -> Option<&str> {
+        let shipping = parts.charges.iter().find(|charge| charge.kind == ChargeKind::Shipping);
+        mapped(&self.config.shipping_methods, key, shipping.map(|charge| &charge.code))
+    }
+
     /// GROSS channels read prices with tax, NET channels without. Where no tax is owed, both would do: NET says so.
-    fn sales_channel(&self, mode: TaxMode) -> Option<&str> {
+    pub(super) fn sales_channel(&self, mode: TaxMode) -> Option<&str> {
         match mode {
             TaxMode::Gross => self.config.gross_channel.as_deref(),
             TaxMode::Net | TaxMode::TaxFree => self.config.net_channel.as_deref(),
@@ -182,11 +203,12 @@ pub(super) async fn by_key(session: &Session<'_>, key: &OrderKey) -> Result<Opti
 }
 
 /// Confirms the order, if that is still to be done and its total is the shop's.
-async fn confirm(
+pub(super) async fn confirm(
     session: &Session<'_>,
     order: &OrderDraft,
     positions: usize,
     booked: SalesOrder,
+    written: &Written<'_>,
 ) -> Result<SalesOrder, CallError> {
     match &booked.status {
         OrderStatus::Entered => {}
@@ -198,25 +220,31 @@ async fn confirm(
             )));
         }
     }
-    check_total(order, positions, &booked)?;
+    check_total(order, positions, &booked, written)?;
     let change = StatusChange { version: &booked.version, status: OrderStatus::Confirmed };
     let confirmed: SalesOrder =
         session.change("PUT /salesOrder/id/{id}", "salesOrder", &booked.id, &change).await?;
     if confirmed.status == OrderStatus::Entered {
         let id = &confirmed.id;
-        return Err(unmapped(format!("sales order {id} was created, but does not take its confirmation")));
+        let how = written.how;
+        return Err(unmapped(format!("sales order {id} was {how}, but does not take its confirmation")));
     }
     Ok(confirmed)
 }
 
 /// The ERP reckons taxes itself, so it may differ by a cent per position, and by no more. Where prices include tax its
 /// total is the sum of the prices whatever the taxes are: a wrong tax shows in what is left without it.
-fn check_total(order: &OrderDraft, positions: usize, booked: &SalesOrder) -> Result<(), CallError> {
+pub(super) fn check_total(
+    order: &OrderDraft,
+    positions: usize,
+    booked: &SalesOrder,
+    written: &Written<'_>,
+) -> Result<(), CallError> {
     let bound = order.currency.smallest().amount() * Decimal::from(positions);
-    let id = &booked.id;
+    let (id, Written { how, advice }) = (&booked.id, written);
     let (Some(gross), Some(net)) = (booked.gross_amount, booked.net_amount) else {
         return Err(unmapped(format!(
-            "sales order {id} was created, but not confirmed: it has no totals to check"
+            "sales order {id} was {how}, but not confirmed: it has no totals to check"
         )));
     };
     let net_in_shop = order.total.amount() - tax_in_shop(order);
@@ -225,9 +253,8 @@ fn check_total(order: &OrderDraft, positions: usize, booked: &SalesOrder) -> Res
         if erp.checked_sub(shop).is_none_or(|difference| difference.abs() > bound) {
             let (erp, shop) = (Money::new(erp, order.currency), Money::new(shop, order.currency));
             return Err(unmapped(format!(
-                "sales order {id} was created, but not confirmed: it comes to {erp}{kind} there and to {shop}{kind} in \
-                 the shop. Mostly a tax is not mapped: name it in erp.taxes. Correct the order in the ERP (or cancel it \
-                 there), then replay"
+                "sales order {id} was {how}, but not confirmed: it comes to {erp}{kind} there and to {shop}{kind} in the \
+                 shop. Mostly a tax is not mapped: name it in erp.taxes. {advice}"
             )));
         }
     }
@@ -256,6 +283,16 @@ fn mapped<'a>(map: &'a BTreeMap<String, String>, key: &OrderKey, code: Option<&S
     map.get(&format!("{}/{code}", key.shop)).or_else(|| map.get(code)).map(String::as_str)
 }
 
+/// What the customer knows the order by; the whole key where the reference does not hold it.
+pub(super) fn commission(key: &OrderKey, parts: &OrderDraft) -> String {
+    if is_shortened(key) { key.to_string() } else { parts.number.to_string() }
+}
+
+/// What the customer wrote.
+pub(super) fn note(parts: &OrderDraft) -> Option<String> {
+    parts.note.as_deref().map(|note| shortened(note, LONGEST_NOTE))
+}
+
 fn record_address(address: &Address) -> RecordAddress<'_> {
     RecordAddress {
         company: &address.company,
@@ -271,6 +308,12 @@ fn record_address(address: &Address) -> RecordAddress<'_> {
     }
 }
 
+/// The beginning of a text. The ERP may count as Java does: what lies outside of Unicode's first plane (emoji) counts twice.
 fn shortened(text: &str, longest: usize) -> String {
-    text.chars().take(longest).collect()
+    let mut length = 0_usize;
+    let fits = |c: &char| {
+        length += c.len_utf16();
+        length <= longest
+    };
+    text.chars().take_while(fits).collect()
 }

@@ -25,6 +25,9 @@ use crate::config::{ErpArticles, ErpConfig};
 use crate::http::ClientOptions;
 use crate::secrets::{SecretBook, SecretRef};
 
+mod after;
+mod parcels;
+
 /// weclapp's OpenAPI document, where it is at hand.
 fn contract() -> Option<Arc<Validator>> {
     #[expect(
@@ -835,7 +838,11 @@ async fn what_a_cancelled_order_left_behind_is_told_and_nothing_is_added() {
         assert_eq!(found.result, done.result, "{action}");
     }
     let found = bench.perform(&order, Action::ErpSalesOrder, Past::Withdrawn).await.unwrap();
-    assert_eq!(found.result, booked.result);
+    let document = |finish: &Finish| {
+        let StepResult::SalesOrder { id, number, total, .. } = &finish.result else { panic!("{finish:?}") };
+        (id.clone(), number.clone(), *total)
+    };
+    assert_eq!(document(&found), document(&booked));
 
     // Found in the middle: it is not confirmed any more.
     let mut half = prepayment("kaffee/2");

@@ -8,8 +8,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::sent::{
-    NewParty, NewSalesOrder, OrderItem, PartyAddress, PaymentState, RecordAddress, ShippingCostItem,
-    StatusChange,
+    CarriageRow, ClearCredit, CreditContent, CreditRow, CreditedItems, NewParty, NewSalesOrder, OrderContent,
+    OrderItem, PartyAddress, PaymentState, RecordAddress, ShippingCostItem, StatusChange, WholeAddress,
 };
 
 /// A word of an enumeration; one that is not known here is kept, and is never taken for a final state.
@@ -97,6 +97,7 @@ words!(
         Retail = "RETAIL_INVOICE",
         Final = "FINAL_INVOICE",
         Prepayment = "PREPAYMENT_INVOICE",
+        CreditNote = "CREDIT_NOTE",
     }
 );
 words!(
@@ -246,6 +247,10 @@ pub(super) struct SalesOrder {
     pub(super) record_currency_id: Option<String>,
     #[serde(default)]
     pub(super) last_modified_date: Option<Millis>,
+    #[serde(default)]
+    pub(super) order_items: Vec<OnlyId>,
+    #[serde(default)]
+    pub(super) shipping_cost_items: Vec<OnlyId>,
 }
 
 /// `shipment`, as far as it is read.
@@ -265,6 +270,8 @@ pub(super) struct Shipment {
     #[serde(default)]
     pub(super) parcels: Vec<Parcel>,
     #[serde(default)]
+    pub(super) shipment_items: Vec<ShipmentItem>,
+    #[serde(default)]
     pub(super) status_history: Vec<ShipmentStatusEntry>,
     #[serde(default)]
     pub(super) last_modified_date: Option<Millis>,
@@ -278,6 +285,21 @@ pub(super) struct ShipmentStatusEntry {
     pub(super) status: Option<ShipmentStatus>,
     #[serde(default)]
     pub(super) status_date: Option<Millis>,
+}
+
+/// `shipmentItem`, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShipmentItem {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) article_id: Option<String>,
+    #[serde(default)]
+    pub(super) quantity: Option<Number>,
+    #[serde(default)]
+    pub(super) parent_item_id: Option<String>,
+    #[serde(default)]
+    pub(super) sales_order_item_id: Option<String>,
 }
 
 /// `parcel`.
@@ -307,6 +329,37 @@ pub(super) struct SalesInvoice {
     pub(super) payment_status: Option<PaymentStatus>,
     #[serde(default)]
     pub(super) sales_orders: Vec<OnlyId>,
+    #[serde(default)]
+    pub(super) preceding_sales_invoice_id: Option<String>,
+    #[serde(default)]
+    pub(super) commission: Option<String>,
+    #[serde(default)]
+    pub(super) gross_amount: Option<Number>,
+    #[serde(default)]
+    pub(super) sales_invoice_items: Vec<InvoiceRow>,
+    #[serde(default)]
+    pub(super) shipping_cost_items: Vec<InvoiceRow>,
+}
+
+/// `salesInvoiceItem` and `salesInvoiceShippingCostItem`, as far as they are read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InvoiceRow {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) article_id: Option<String>,
+    #[serde(default)]
+    pub(super) title: Option<String>,
+    #[serde(default)]
+    pub(super) quantity: Option<Number>,
+    #[serde(default)]
+    pub(super) tax_id: Option<String>,
+    #[serde(default)]
+    pub(super) net_amount: Option<Number>,
+    #[serde(default)]
+    pub(super) gross_amount: Option<Number>,
+    #[serde(default)]
+    pub(super) credited_invoice_item_id: Option<String>,
 }
 
 /// `salesOpenItem`, as far as it is read.

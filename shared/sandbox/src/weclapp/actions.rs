@@ -33,7 +33,7 @@ impl Books {
             ("createShipment", _) => {
                 let made = self.new_shipment(id);
                 shipment = Some(made);
-                self.render("shipment", made)
+                self.render_head("shipment", made)
             }
             ("createSalesInvoice", "PREPAYMENT") => {
                 return Err(Refusal::consistency(
@@ -43,11 +43,11 @@ impl Books {
             }
             ("createSalesInvoice", _) => {
                 let made = self.new_invoice(id, "STANDARD_INVOICE", "NEW");
-                self.render("salesInvoice", made)
+                self.render_head("salesInvoice", made)
             }
             ("createPrepaymentFinalInvoice", "PREPAYMENT") => {
                 let made = self.new_invoice(id, "FINAL_INVOICE", "NEW");
-                self.render("salesInvoice", made)
+                self.render_head("salesInvoice", made)
             }
             ("createPrepaymentFinalInvoice", _) => {
                 return Err(Refusal::consistency("this is no prepayment order", "salesOrderPaymentType"));
@@ -72,8 +72,10 @@ impl Books {
 
     fn new_shipment(&mut self, order: u64) -> u64 {
         let (id, created) = (self.next_id(), self.tick());
-        self.shipments
-            .insert(id, Shipment { id, version: 0, order, status: "NEW", created, modified: created });
+        let status = "NEW";
+        let (version, packed, part) = (0, None, false);
+        let made = Shipment { id, version, order, status, created, modified: created, packed, part };
+        self.shipments.insert(id, made);
         if let Some(order) = self.orders.get_mut(&order) {
             order.shipments.push(id);
             if order.payment == "PREPAYMENT" && !order.advance_paid {
@@ -104,7 +106,7 @@ impl Books {
             shipment.version += 1;
             shipment.modified = now;
         }
-        self.render("shipment", id).ok_or_else(|| Refusal::not_found("shipment"))
+        self.render_head("shipment", id).ok_or_else(|| Refusal::not_found("shipment"))
     }
 
     /// The warehouse has packed it and the carrier has it. `false` if it was gone already, or cancelled. That its order was
@@ -118,8 +120,10 @@ impl Books {
         shipment.status = "SHIPPED";
         shipment.version += 1;
         shipment.modified = now;
-        if let Some(order) = self.orders.get_mut(&shipment.order) {
-            order.shipped = true;
+        let order = shipment.order;
+        let all_left = self.waiting(order).is_none();
+        if let Some(order) = self.orders.get_mut(&order) {
+            order.shipped = all_left;
             order.modified = now;
             if matches!(order.status, "CANCELLED" | "MANUALLY_CLOSED") {
                 self.shipped_after_cancel += 1;
@@ -135,14 +139,22 @@ impl Books {
         parse::only_known(&sent, &SALES_INVOICE, "")?;
         parse::check_version(&sent, invoice.version)?;
         let status = parse::word(&sent, "status", INVOICE_STATUS)?.unwrap_or(invoice.status);
+        let is_credit = invoice.credit.is_some();
         let possible = match (invoice.status, status) {
             (before, after) if before == after => true,
-            ("NEW", "DOCUMENT_CREATED") | ("DOCUMENT_CREATED", "OPEN_ITEM_CREATED") => true,
+            ("NEW", "DOCUMENT_CREATED") => true,
+            // Of a credit note, `createCreditNoteOpenItem` does that.
+            ("DOCUMENT_CREATED", "OPEN_ITEM_CREATED") => !is_credit,
             ("OPEN_ITEM_CREATED", "ENTRY_COMPLETED") => true,
             _ => false,
         };
         if !possible {
             return Err(Refusal::consistency("this status does not follow the one before", "status"));
+        }
+        self.change_draft(id, &sent)?;
+        let invoice = self.invoices.get(&id).ok_or_else(|| Refusal::not_found("salesInvoice"))?;
+        if status == "DOCUMENT_CREATED" {
+            self.check_credit(invoice)?;
         }
         let needs_open_item = status == "OPEN_ITEM_CREATED" && invoice.open_item.is_none();
         let (order, is_prepayment, now) = (invoice.order, invoice.kind == "PREPAYMENT_INVOICE", self.tick());
@@ -159,7 +171,9 @@ impl Books {
         {
             order.invoiced = true;
         }
-        self.render("salesInvoice", id).ok_or_else(|| Refusal::not_found("salesInvoice"))
+        let text =
+            if is_credit { self.render("salesInvoice", id) } else { self.render_head("salesInvoice", id) };
+        text.ok_or_else(|| Refusal::not_found("salesInvoice"))
     }
 
     /// `POST /salesOpenItem/id/{id}/updatePaymentState`.
@@ -211,7 +225,8 @@ impl Books {
     }
 }
 
-fn only(sent: &Object, allowed: &[&str]) -> Result<(), Refusal> {
+/// Refuses particulars an action does not have.
+pub(crate) fn only(sent: &Object, allowed: &[&str]) -> Result<(), Refusal> {
     match sent.keys().find(|name| !allowed.contains(&name.as_str())) {
         Some(unknown) => Err(Refusal::unknown_property(unknown)),
         None => Ok(()),

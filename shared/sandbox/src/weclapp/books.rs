@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::credits::Credit;
 use super::{Options, SeedArticle};
 
 /// Statuses of a sales order (`orderStatusType`).
@@ -77,9 +78,22 @@ pub(crate) struct Shipment {
     pub(crate) status: &'static str,
     pub(crate) created: u64,
     pub(crate) modified: u64,
+    /// What is in it; everything where the warehouse has not split it.
+    pub(crate) packed: Option<Vec<Packed>>,
+    /// Whether the warehouse made it out of another.
+    pub(crate) part: bool,
 }
 
-/// An invoice of a sales order.
+/// An article in a shipment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Packed {
+    /// The item of the sales order.
+    pub(crate) item: Box<str>,
+    pub(crate) article: u64,
+    pub(crate) quantity: Decimal,
+}
+
+/// An invoice of a sales order, or a credit note of one.
 pub(crate) struct Invoice {
     pub(crate) id: u64,
     pub(crate) version: u32,
@@ -90,6 +104,10 @@ pub(crate) struct Invoice {
     pub(crate) paid: bool,
     pub(crate) created: u64,
     pub(crate) modified: u64,
+    pub(crate) net: Decimal,
+    pub(crate) gross: Decimal,
+    /// What a credit note has beyond that.
+    pub(crate) credit: Option<Box<Credit>>,
 }
 
 /// What is to be paid on an invoice.
@@ -117,6 +135,9 @@ pub(crate) struct Books {
     pub(crate) order_by_key: HashMap<Box<str>, Vec<u64>>,
     pub(crate) shipments: HashMap<u64, Shipment>,
     pub(crate) invoices: HashMap<u64, Invoice>,
+    pub(crate) credit_notes: Vec<u64>,
+    /// The last number of a row.
+    pub(crate) rows: u64,
     pub(crate) open_items: HashMap<u64, OpenItem>,
     pub(crate) unpaid_shipments: u64,
     pub(crate) shipped_after_cancel: u64,
@@ -139,6 +160,8 @@ impl Books {
             order_by_key: HashMap::new(),
             shipments: HashMap::new(),
             invoices: HashMap::new(),
+            credit_notes: Vec::new(),
+            rows: 0,
             open_items: HashMap::new(),
             unpaid_shipments: 0,
             shipped_after_cancel: 0,
@@ -183,7 +206,8 @@ pub(crate) fn amount(mut number: Decimal) -> Decimal {
     number
 }
 
-fn write(out: &mut String, text: std::fmt::Arguments<'_>) {
+/// Adds to a text.
+pub(crate) fn write(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     if out.write_fmt(text).is_err() {}
 }
@@ -243,73 +267,6 @@ impl SalesOrder {
         }
         close(&mut out, &self.given);
         out
-    }
-}
-
-impl Shipment {
-    /// As answered.
-    pub(crate) fn render(&self) -> String {
-        let Self { id, version, order, status, created, modified } = self;
-        let mut out = String::with_capacity(600);
-        write(
-            &mut out,
-            format_args!(
-                r#"{{"id":"{id}","version":"{version}","shipmentNumber":"LS-{id}","shipmentType":"STANDARD","status":"{status}","mainSalesOrderId":"{order}","salesOrders":[{{"id":"{order}"}}],"createdDate":{created},"lastModifiedDate":{modified}"#
-            ),
-        );
-        write(&mut out, format_args!(r#","statusHistory":[{{"status":"NEW","statusDate":{created}}}"#));
-        if *status == "SHIPPED" {
-            write(
-                &mut out,
-                format_args!(
-                    r#",{{"status":"SHIPPED","statusDate":{modified}}}],"parcels":[{{"id":"{id}","positionNumber":1,"trackingId":"{}","trackingUrl":"https://tracking.example/{}","shippingCarrierId":"{CARRIER}"}}]"#,
-                    self.tracking(),
-                    self.tracking(),
-                ),
-            );
-        } else {
-            out.push_str(r#"],"parcels":[]"#);
-        }
-        write(&mut out, format_args!(r#","picksComplete":{}}}"#, *status == "SHIPPED"));
-        out
-    }
-
-    /// The number on its parcel.
-    pub(crate) fn tracking(&self) -> String {
-        format!("JJD{:012}", self.id)
-    }
-}
-
-impl Invoice {
-    /// As answered.
-    pub(crate) fn render(&self, order: &SalesOrder) -> String {
-        let Self { id, version, kind, status, paid, created, modified, .. } = self;
-        let mut out = String::with_capacity(500);
-        let payment = match (self.open_item, paid) {
-            (None, _) => "NO_OPEN_ITEM",
-            (Some(_), true) => "PAID",
-            (Some(_), false) => "OPEN",
-        };
-        let (number, order_id, customer) = (self.number(), order.id, order.customer);
-        write(
-            &mut out,
-            format_args!(
-                r#"{{"id":"{id}","version":"{version}","invoiceNumber":"{number}","salesInvoiceType":"{kind}","status":"{status}","paymentStatus":"{payment}","paid":{paid},"customerId":"{customer}","salesOrders":[{{"id":"{order_id}"}}],"netAmount":"{}","grossAmount":"{}","invoiceDate":{created},"createdDate":{created},"lastModifiedDate":{modified}"#,
-                amount(order.net),
-                amount(order.gross),
-            ),
-        );
-        if let Some(key) = &order.key {
-            write(&mut out, format_args!(r#","orderNumberAtCustomer":{}"#, quoted(key)));
-        }
-        out.push('}');
-        out
-    }
-
-    /// A draft has no final number.
-    pub(crate) fn number(&self) -> String {
-        let prefix = if self.status == "NEW" { "DRAFT" } else { "RE" };
-        format!("{prefix}-{}", self.id)
     }
 }
 

@@ -199,6 +199,42 @@ pub(crate) const SALES_INVOICE: Properties = Properties {
     ],
 };
 
+/// `salesInvoiceItem`.
+#[rustfmt::skip]
+pub(crate) const SALES_INVOICE_ITEM: Properties = Properties {
+    writable: &[
+        "accountId", "addPageBreakBefore", "articleId", "commissionSalesPartners", "cost2CostCenterId",
+        "costCenterItems", "costTypeId", "creditedInvoiceItemId", "customAttributes", "deliveryDate",
+        "description", "descriptionFixed", "discountPercentage", "groupName", "itemType", "manualQuantity",
+        "manualUnitCost", "manualUnitPrice", "note", "parentItemId", "positionNumber", "quantity",
+        "reductionAdditionItems", "servicePeriodFrom", "servicePeriodTo", "shippingDate", "taxId", "title",
+        "unitCost", "unitId", "unitPrice",
+    ],
+    read_only: &[
+        "contractItemId", "createdDate", "grossAmount", "grossAmountInCompanyCurrency", "id",
+        "lastModifiedDate", "netAmount", "netAmountForStatistics",
+        "netAmountForStatisticsInCompanyCurrency", "netAmountInCompanyCurrency", "recommendedRetailPrice",
+        "salesInvoiceItemRelationships", "serialNumbers", "unitCostInCompanyCurrency",
+        "unitPriceInCompanyCurrency", "version",
+    ],
+    unfilterable: &[],
+};
+
+/// `salesInvoiceShippingCostItem`.
+#[rustfmt::skip]
+pub(crate) const SALES_INVOICE_SHIPPING_COST_ITEM: Properties = Properties {
+    writable: &[
+        "articleId", "discountPercentage", "manualUnitCost", "manualUnitPrice", "taxId", "unitCost",
+        "unitPrice",
+    ],
+    read_only: &[
+        "createdDate", "grossAmount", "grossAmountInCompanyCurrency", "id", "lastModifiedDate", "netAmount",
+        "netAmountInCompanyCurrency", "reductionAdditionItems", "unitCostInCompanyCurrency",
+        "unitPriceInCompanyCurrency", "version",
+    ],
+    unfilterable: &[],
+};
+
 /// `shipment`.
 #[rustfmt::skip]
 pub(crate) const SHIPMENT: Properties = Properties {

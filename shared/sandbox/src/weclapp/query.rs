@@ -130,6 +130,8 @@ impl Books {
                 order().map(|o| o.shipments.clone()).unwrap_or_default()
             }
             ("salesInvoice", "salesOrders.id") => order().map(|o| o.invoices.clone()).unwrap_or_default(),
+            // Only credit notes have these.
+            ("salesInvoice", "precedingSalesInvoiceId" | "commission") => self.credit_notes.clone(),
             ("salesOpenItem", "salesInvoiceId") => id
                 .and_then(|id| self.invoices.get(&id))
                 .and_then(|invoice| invoice.open_item)
@@ -159,16 +161,10 @@ impl Books {
             "party" => self.parties.get(&id).map(super::books::Party::render),
             "article" => self.articles.get(&id).map(super::books::Article::render),
             "salesOrder" => self.orders.get(&id).map(super::books::SalesOrder::render),
-            "shipment" => self.shipments.get(&id).map(super::books::Shipment::render),
-            "salesInvoice" => {
-                let invoice = self.invoices.get(&id)?;
-                Some(invoice.render(self.orders.get(&invoice.order)?))
-            }
+            "shipment" | "salesInvoice" => self.render_document(entity, id),
             "salesOpenItem" => {
                 let item = self.open_items.get(&id)?;
-                let order =
-                    self.invoices.get(&item.invoice).and_then(|invoice| self.orders.get(&invoice.order))?;
-                Some(item.render(order.gross))
+                Some(item.render(self.invoices.get(&item.invoice)?.gross))
             }
             "currency" => {
                 let (id, name) = CURRENCIES.iter().find(|(known, _)| *known == id)?;

@@ -6,20 +6,9 @@ use serde_json::{Value, json};
 use super::books::{Books, CURRENCIES, Invoice, ORDER_STATUS, OpenItem, PAYMENT_TYPE, Party, SalesOrder};
 use super::parse::{self, Object};
 use super::properties::{
-    ADDRESS, PARTY, RECORD_ADDRESS, SALES_ORDER, SALES_ORDER_ITEM, SALES_ORDER_SHIPPING_COST_ITEM,
+    ADDRESS, PARTY, Properties, RECORD_ADDRESS, SALES_ORDER, SALES_ORDER_ITEM, SALES_ORDER_SHIPPING_COST_ITEM,
 };
 use super::refusal::Refusal;
-
-/// What the server keeps apart from the properties as sent.
-const KEPT_APART: &[&str] = &[
-    "id",
-    "version",
-    "status",
-    "salesOrderPaymentType",
-    "orderNumber",
-    "orderNumberAtCustomer",
-    "customerId",
-];
 
 impl Books {
     /// `POST /party`.
@@ -81,7 +70,7 @@ impl Books {
             invoices: Vec::new(),
             given: Box::default(),
         };
-        order.keep(sent);
+        order.keep(sent, &mut self.rows);
         let text = order.render();
         self.orders.insert(id, order);
         Ok(text)
@@ -104,10 +93,13 @@ impl Books {
         }
         let only_status = sent.keys().all(|name| matches!(name.as_str(), "id" | "version" | "status"));
         let rewritten = if only_status && ignore_missing {
+            self.check_status(order, status)?;
             None
         } else {
+            self.check_changeable(order, status)?;
             let before = if ignore_missing { order.whole() } else { Object::new() };
             sent = before.into_iter().chain(sent).collect();
+            order.fill_kept_rows(&mut sent)?;
             Some(self.check_order(&sent)?)
         };
         let confirms = status == "ORDER_CONFIRMATION_PRINTED" && order.status == "ORDER_ENTRY_IN_PROGRESS";
@@ -116,7 +108,7 @@ impl Books {
             if let Some(checked) = rewritten {
                 (order.net, order.gross, order.customer) = (checked.net, checked.gross, checked.customer);
                 order.payment = checked.payment;
-                order.keep(sent);
+                order.keep(sent, &mut self.rows);
             }
             order.status = status;
             order.version += 1;
@@ -145,8 +137,12 @@ impl Books {
     /// A new invoice of a sales order.
     pub(crate) fn new_invoice(&mut self, order: u64, kind: &'static str, status: &'static str) -> u64 {
         let (id, created) = (self.next_id(), self.tick());
+        let (net, gross) = self.orders.get(&order).map(|order| (order.net, order.gross)).unwrap_or_default();
         let invoice = Invoice {
             id,
+            net,
+            gross,
+            credit: None,
             version: 0,
             order,
             kind,
@@ -204,7 +200,8 @@ impl Books {
         let mut sums = (Decimal::ZERO, Decimal::ZERO);
         for (list, carriage) in [("orderItems", false), ("shippingCostItems", true)] {
             for item in parse::objects(sent, list)? {
-                let (net, gross) = self.reckon(item, with_tax, carriage, list)?;
+                let properties = if carriage { &SALES_ORDER_SHIPPING_COST_ITEM } else { &SALES_ORDER_ITEM };
+                let (net, gross) = self.reckon(item, with_tax, carriage, list, properties)?;
                 sums = (sums.0 + net, sums.1 + gross);
             }
         }
@@ -213,19 +210,16 @@ impl Books {
 
     /// Net and gross of a position: quantity by price, to the cent, with the tax in it or on top. A price that is not
     /// said to be manual is the article's own.
-    fn reckon(
+    pub(crate) fn reckon(
         &self,
         item: &Object,
         with_tax: bool,
         carriage: bool,
         list: &str,
+        properties: &Properties,
     ) -> Result<(Decimal, Decimal), Refusal> {
         let at = |name: &str| format!("{list}.{name}");
-        parse::only_known(
-            item,
-            if carriage { &SALES_ORDER_SHIPPING_COST_ITEM } else { &SALES_ORDER_ITEM },
-            &at(""),
-        )?;
+        parse::only_known(item, properties, &at(""))?;
         let article = parse::id(item, "articleId")?.ok_or_else(|| Refusal::missing(&at("articleId")))?;
         let article = self.articles.get(&article).ok_or_else(|| Refusal::reference(&at("articleId")))?;
         if carriage != (article.kind == "SHIPPING_COST") {
@@ -255,24 +249,6 @@ struct Checked {
     payment: &'static str,
     net: Decimal,
     gross: Decimal,
-}
-
-impl SalesOrder {
-    fn keep(&mut self, mut sent: Object) {
-        sent.retain(|name, value| !KEPT_APART.contains(&name.as_str()) && !value.is_null());
-        self.given = parse::inner_text(&sent);
-    }
-
-    /// Everything that can be sent, as it stands.
-    fn whole(&self) -> Object {
-        let mut whole = parse::object(format!("{{{}}}", self.given).as_bytes()).unwrap_or_default();
-        whole.insert("customerId".to_owned(), Value::String(self.customer.to_string()));
-        whole.insert("salesOrderPaymentType".to_owned(), Value::String(self.payment.to_owned()));
-        if let Some(key) = &self.key {
-            whole.insert("orderNumberAtCustomer".to_owned(), Value::String(key.to_string()));
-        }
-        whole
-    }
 }
 
 fn cents(amount: Decimal) -> Decimal {

@@ -24,10 +24,29 @@ pub struct Document {
     pub kind: String,
 }
 
+/// A credit note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditNote {
+    /// Its id.
+    pub id: String,
+    /// Its number.
+    pub number: String,
+    /// The key of the order it belongs to.
+    pub order_key: Option<String>,
+    /// The id of the invoice it is of.
+    pub invoice: String,
+    /// Its status.
+    pub status: String,
+    /// What it comes to, with tax.
+    pub gross: String,
+    /// What it carries in `commission`.
+    pub commission: Option<String>,
+}
+
 /// Documents that are there more than once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Doubled {
-    /// What kind: `customer`, `sales_order`, `shipment`, `invoice`.
+    /// What kind: `customer`, `sales_order`, `shipment`, `invoice`, `credit_note`.
     pub kind: String,
     /// The order's key, or the id of the first customer.
     pub key: String,
@@ -46,6 +65,10 @@ pub struct Report {
     pub shipments: Vec<Document>,
     /// Invoices, prepayment invoices among them.
     pub invoices: Vec<Document>,
+    /// Credit notes that are not cancelled.
+    pub credit_notes: Vec<CreditNote>,
+    /// Invoices that are not cancelled and come to another amount than their sales order.
+    pub misfit_invoices: Vec<Document>,
     /// Sales orders that were cancelled or closed by hand.
     pub cancelled: Vec<Document>,
     /// Orders of which there is more than one document of a kind.
@@ -130,13 +153,7 @@ impl Books {
                 report.shipments.push(document(order, shipment.id, number, shipment.status, ""));
             }
             for invoice in order.invoices.iter().filter_map(|id| self.invoices.get(id)) {
-                report.invoices.push(document(
-                    order,
-                    invoice.id,
-                    invoice.number(),
-                    invoice.status,
-                    invoice.kind,
-                ));
+                report.add_invoice(order, invoice);
             }
         }
         report
@@ -157,17 +174,52 @@ impl Books {
                 .collect();
             let shipments = live.iter().flat_map(|order| &order.shipments);
             let shipments = shipments.filter_map(|id| self.shipments.get(id));
-            let shipments = shipments.filter(|shipment| shipment.status != "CANCELLED").count();
+            let shipments = shipments.filter(|one| one.status != "CANCELLED" && !one.part).count();
             let invoices =
                 live.iter().flat_map(|order| &order.invoices).filter_map(|id| self.invoices.get(id));
-            let invoices = invoices.filter(|invoice: &&Invoice| invoice.kind != "PREPAYMENT_INVOICE").count();
+            let counts = |invoice: &&Invoice| !matches!(invoice.kind, "PREPAYMENT_INVOICE" | "CREDIT_NOTE");
+            let invoices = invoices.filter(counts).count();
             [("sales_order", live.len()), ("shipment", shipments), ("invoice", invoices)]
                 .into_iter()
                 .filter_map(move |(kind, count)| several(kind, key, count))
         });
-        let mut doubled: Vec<Doubled> = customers.chain(orders).collect();
+        let mut credits: BTreeMap<(u64, &str), usize> = BTreeMap::new();
+        for note in self.credit_notes.iter().filter_map(|id| self.invoices.get(id)) {
+            let key = note.credit.as_ref().and_then(|credit| credit.commission.as_deref());
+            if let Some(key) = key.filter(|_| note.status != "CANCELLED") {
+                *credits.entry((note.order, key)).or_default() += 1;
+            }
+        }
+        let credits = credits.into_iter().filter_map(|((_, key), count)| several("credit_note", key, count));
+        let mut doubled: Vec<Doubled> = customers.chain(orders).chain(credits).collect();
         doubled.sort_unstable();
         doubled
+    }
+}
+
+impl Report {
+    fn add_invoice(&mut self, order: &SalesOrder, invoice: &Invoice) {
+        let gross = amount(invoice.gross).to_string();
+        let told = document(order, invoice.id, invoice.number(), invoice.status, invoice.kind);
+        let told = Document { gross, ..told };
+        let Some(credit) = &invoice.credit else {
+            if invoice.gross != order.gross && invoice.status != "CANCELLED" {
+                self.misfit_invoices.push(told.clone());
+            }
+            self.invoices.push(told);
+            return;
+        };
+        if invoice.status != "CANCELLED" {
+            self.credit_notes.push(CreditNote {
+                id: told.id,
+                number: told.number,
+                order_key: told.order_key,
+                invoice: credit.invoice.to_string(),
+                status: told.status,
+                gross: told.gross,
+                commission: credit.commission.as_deref().map(str::to_owned),
+            });
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use super::{Options, Sandbox, Switches};
 
+mod after;
+
 struct Client {
     erp: Sandbox,
     http: reqwest::Client,

@@ -1,6 +1,7 @@
 //! The warehouse behind the stand-in: packs every shipment after a while and has weclapp's webhooks tell about it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ const AT_ONCE: usize = 16;
 const ATTEMPTS: u32 = 5;
 /// After how long the shelf is looked at again even if nothing was put on it.
 const IDLE: Duration = Duration::from_secs(1);
+/// After how long a shipment that is held is looked at again.
+const HELD: Duration = Duration::from_millis(50);
 
 /// Word of a change.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,7 @@ pub(crate) struct Warehouse {
     shelf: Mutex<VecDeque<(Instant, u64)>>,
     notices: Mutex<VecDeque<Notice>>,
     put: Notify,
+    held: AtomicBool,
     webhook: Mutex<Option<String>>,
 }
 
@@ -44,6 +48,7 @@ impl Warehouse {
             shelf: Mutex::new(VecDeque::new()),
             notices: Mutex::new(VecDeque::new()),
             put: Notify::new(),
+            held: AtomicBool::new(false),
             webhook: Mutex::new(webhook),
         }
     }
@@ -53,6 +58,18 @@ impl Warehouse {
         let due = Instant::now() + self.delay;
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner).push_back((due, shipment));
         self.put.notify_one();
+    }
+
+    /// Held or let go: while it is held, nothing leaves.
+    pub(crate) fn hold(&self, hold: bool) {
+        self.held.store(hold, Ordering::Relaxed);
+        self.put.notify_one();
+    }
+
+    /// A shipment stays on the shelf.
+    fn put_back(&self, shipment: u64) {
+        let due = Instant::now() + self.delay.max(HELD);
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner).push_back((due, shipment));
     }
 
     /// Something to tell.
@@ -97,7 +114,14 @@ async fn work(inner: Weak<Inner>) {
     loop {
         let Some(here) = inner.upgrade() else { return };
         let (due, next) = here.warehouse.due();
+        let held = here.warehouse.held.load(Ordering::Relaxed);
         for shipment in due {
+            if held {
+                if here.books().print(shipment) {
+                    here.warehouse.put_back(shipment);
+                }
+                continue;
+            }
             if here.books().ship(shipment) {
                 here.warehouse.tell(Notice { entity: "shipment", id: shipment });
             }

@@ -1,0 +1,131 @@
+//! What the stand-in refuses once an order is confirmed, shipped or invoiced, and how strict it is with credit notes.
+
+use super::*;
+
+impl Client {
+    /// The id of a new invoice of the order, taken to its open item.
+    async fn invoice(&self, order: &str) -> String {
+        let (_, made) = self.post(&format!("/salesOrder/id/{order}/createSalesInvoice"), json!({})).await;
+        let id = made["result"]["id"].as_str().unwrap().to_owned();
+        for status in ["DOCUMENT_CREATED", "OPEN_ITEM_CREATED"] {
+            let (code, _) = self.put(&format!("/salesInvoice/id/{id}"), json!({ "status": status })).await;
+            assert_eq!(code, StatusCode::OK);
+        }
+        id
+    }
+
+    async fn credit(&self, invoice: &str, body: Value) -> (StatusCode, Value) {
+        let (status, made) = self.post(&format!("/salesInvoice/id/{invoice}/createCreditNote"), body).await;
+        (status, if status == StatusCode::OK { made["result"].clone() } else { made })
+    }
+
+    async fn write(&self, note: &str, body: Value) -> (StatusCode, Value) {
+        self.put(&format!("/salesInvoice/id/{note}"), body).await
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_changed_only_while_it_is_in_entry() {
+    let erp = Client::new(&Options::default()).await;
+    let id = erp.order("kaffee/1", "STANDARD").await;
+    let path = format!("/salesOrder/id/{id}");
+    let (_, before) = erp.get(&path).await;
+    let row = before["orderItems"][0].clone();
+    let kept = json!({"orderItems": [{"id": row["id"], "quantity": "1"}]});
+    assert_eq!(erp.put(&path, kept.clone()).await.0, StatusCode::BAD_REQUEST, "it is confirmed");
+    let both = json!({"status": "ORDER_ENTRY_IN_PROGRESS", "note": "x"});
+    assert_eq!(erp.put(&path, both).await.0, StatusCode::BAD_REQUEST, "reopening stands alone");
+    let opens = json!({"status": "ORDER_ENTRY_IN_PROGRESS"});
+    assert_eq!(erp.put(&path, opens.clone()).await.0, StatusCode::OK);
+    let (_, changed) = erp.put(&path, kept).await;
+    assert_eq!((&changed["grossAmount"], &changed["orderItems"][0]["id"]), (&json!("9.97"), &row["id"]));
+    assert_eq!(changed["orderItems"][0]["articleId"], row["articleId"], "what was not sent stays");
+    let unknown = json!({"orderItems": [{"id": "999"}]});
+    assert_eq!(kind(&erp.put(&path, unknown).await.1), "validation");
+    let confirms = json!({"status": "ORDER_CONFIRMATION_PRINTED"});
+    erp.put(&path, confirms).await;
+    erp.post(&format!("{path}/createShipment"), json!({})).await;
+    assert_eq!(erp.put(&path, opens.clone()).await.0, StatusCode::BAD_REQUEST, "it is with the warehouse");
+
+    let prepaid = erp.order("kaffee/2", "PREPAYMENT").await;
+    let path = format!("/salesOrder/id/{prepaid}");
+    erp.put(&path, opens).await;
+    let (_, there) = erp.get(&path).await;
+    erp.put(&path, json!({"orderItems": [{"id": there["orderItems"][0]["id"], "quantity": "1"}]})).await;
+    let report = erp.erp.report();
+    let misfit: Vec<_> = report.misfit_invoices.iter().map(|invoice| invoice.gross.as_str()).collect();
+    assert_eq!(misfit, ["29.90"], "the prepayment invoice keeps its amount");
+}
+
+#[tokio::test]
+async fn credit_notes_are_of_written_invoices_and_never_over_more() {
+    let erp = Client::new(&Options::default()).await;
+    let order = erp.order("kaffee/1", "STANDARD").await;
+    let (_, draft) = erp.post(&format!("/salesOrder/id/{order}/createSalesInvoice"), json!({})).await;
+    let draft = draft["result"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(erp.credit(&draft, json!({})).await.0, StatusCode::BAD_REQUEST, "it has no document");
+    let invoice = erp.invoice(&order).await;
+    let (_, there) = erp.get(&format!("/salesInvoice/id/{invoice}")).await;
+    let item = there["salesInvoiceItems"][0].clone();
+    assert_eq!((&item["grossAmount"], &item["taxId"]), (&json!("29.90"), &json!("19")));
+    for wrong in
+        [json!({"itemIds": ["1"]}), json!({"itemIds": []}), json!({"items": []}), json!({"itemIds": 1})]
+    {
+        assert_eq!(kind(&erp.credit(&invoice, wrong.clone()).await.1), "validation", "{wrong}");
+    }
+    let (_, note) = erp.credit(&invoice, json!({"itemIds": [item["id"]]})).await;
+    let id = note["id"].as_str().unwrap().to_owned();
+    assert_eq!((&note["salesInvoiceType"], &note["status"]), (&json!("CREDIT_NOTE"), &json!("NEW")));
+    assert_eq!(note["precedingSalesInvoiceId"], json!(invoice));
+    assert_eq!(note["salesInvoiceItems"][0]["creditedInvoiceItemId"], item["id"]);
+    let row = note["salesInvoiceItems"][0]["id"].clone();
+    let changed = json!({
+        "commission": "k", "salesInvoiceItems": [{"id": row, "quantity": "1", "unitPrice": "9.97", "manualUnitPrice": true}],
+    });
+    let (_, note) = erp.write(&id, changed.clone()).await;
+    assert_eq!((&note["grossAmount"], &note["commission"]), (&json!("9.97"), &json!("k")));
+    let unknown = json!({"salesInvoiceItems": [{"id": row, "grossAmount": "1.00"}]});
+    assert_eq!(kind(&erp.write(&id, unknown).await.1), "validation");
+    let action = format!("/salesInvoice/id/{id}/createCreditNoteOpenItem");
+    assert_eq!(erp.post(&action, json!({"clearCreditNote": false})).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(erp.write(&id, json!({"status": "DOCUMENT_CREATED"})).await.0, StatusCode::OK);
+    assert_eq!(erp.write(&id, changed).await.0, StatusCode::BAD_REQUEST, "it is written");
+    assert_eq!(erp.write(&id, json!({"status": "OPEN_ITEM_CREATED"})).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(kind(&erp.post(&action, json!({})).await.1), "validation");
+    let (_, booked) = erp.post(&action, json!({"clearCreditNote": true})).await;
+    assert_eq!(booked["result"]["status"], "OPEN_ITEM_CREATED");
+    let (_, order) = erp.get(&format!("/salesOrder/id/{order}")).await;
+    assert_eq!(order["invoiced"], false, "nobody said that the order is not to be invoiced again");
+
+    let (_, all) = erp.credit(&invoice, json!({})).await;
+    let all = all["id"].as_str().unwrap().to_owned();
+    assert_eq!(erp.write(&all, json!({"status": "DOCUMENT_CREATED"})).await.0, StatusCode::BAD_REQUEST);
+    erp.write(&all, json!({"commission": "k"})).await;
+    let report = erp.erp.report();
+    let doubled: Vec<_> = report.doubled.iter().map(|d| (d.kind.as_str(), d.key.as_str())).collect();
+    assert!(doubled.contains(&("credit_note", "k")), "{doubled:?}");
+    for (query, found) in [("precedingSalesInvoiceId-eq", &invoice), ("commission-eq", &"k".to_owned())] {
+        let (_, rows) = erp.get(&format!("/salesInvoice?{query}={found}&properties=id")).await;
+        assert_eq!(rows["result"], json!([{"id": id}, {"id": all}]), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_certain_change_is_lost_and_the_change_is_there() {
+    let erp = Client::new(&Options::default()).await;
+    let id = erp.order("kaffee/1", "STANDARD").await;
+    erp.erp.state().lose_answer(2);
+    let change = |comment: &str| {
+        let url = format!("{}/webapp/api/v2/salesOrder/id/{id}?ignoreMissingProperties=true", erp.erp.url);
+        let request = erp.http.put(url).header("AuthenticationToken", "sandbox-token");
+        request.json(&json!({ "status": comment })).send()
+    };
+    assert!(change("ORDER_ENTRY_IN_PROGRESS").await.unwrap().bytes().await.is_ok());
+    let lost = match change("ORDER_CONFIRMATION_PRINTED").await {
+        Ok(answer) => answer.bytes().await.is_err(),
+        Err(_) => true,
+    };
+    assert!(lost, "the answer came");
+    assert_eq!(erp.get(&format!("/salesOrder/id/{id}")).await.1["status"], "ORDER_CONFIRMATION_PRINTED");
+    assert!(change("ORDER_ENTRY_IN_PROGRESS").await.unwrap().bytes().await.is_ok(), "only that one");
+}
