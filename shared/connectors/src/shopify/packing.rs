@@ -42,10 +42,51 @@ pub(super) enum Misfit {
 /// What is shipped from where.
 pub(super) type Packing<'a> = BTreeMap<&'a str, Vec<FulfillmentOrderInput<'a>>>;
 
+/// How an article that was packed is found: by its line where the shop has that line, else by its number.
+#[derive(Clone, Copy)]
+enum Key<'a> {
+    Line(&'a str),
+    Sku(&'a str),
+}
+
+impl<'a> Key<'a> {
+    fn of(packed: &'a PackedLine, places: &[Place], told: &[parcels::PackedLine]) -> Option<Self> {
+        let ids = places.iter().flat_map(|place| &place.lines).map(|line| line.line_item.id.as_str());
+        let mut ids = ids.chain(told.iter().map(|line| line.line_item.id.as_str()));
+        let by_line = packed.line.as_ref().map(|line| Self::Line(line.as_str()));
+        let by_line = by_line.filter(|key| ids.any(|id| key.is(id, None)));
+        by_line.or_else(|| packed.sku.as_ref().map(|sku| Self::Sku(sku.as_str())))
+    }
+
+    /// Whether a line of the shop is that article.
+    fn is(self, id: &str, sku: Option<&str>) -> bool {
+        match self {
+            Self::Line(line) => id.rsplit('/').next() == Some(line),
+            Self::Sku(ours) => sku == Some(ours),
+        }
+    }
+
+    fn is_open(self, line: &OpenLine) -> bool {
+        self.is(&line.line_item.id, line.sku.as_deref())
+    }
+
+    fn is_packed(self, line: &parcels::PackedLine) -> bool {
+        self.is(&line.line_item.id, line.line_item.sku.as_deref())
+    }
+}
+
 /// Pieces that are wanted of an article.
 struct Want<'a> {
-    packed: &'a PackedLine,
+    key: Key<'a>,
     left: u64,
+}
+
+impl Want<'_> {
+    /// How much of it a place has.
+    fn covered(&self, place: &Place) -> u64 {
+        let lines = place.lines.iter().filter(|line| self.key.is_open(line));
+        lines.map(|line| line.remaining_quantity).sum::<u64>().min(self.left)
+    }
 }
 
 /// Everything that is left, wherever it is.
@@ -70,14 +111,13 @@ pub(super) fn pack<'a>(
     told: &[parcels::PackedLine],
     places: &'a [Place],
 ) -> Result<Packing<'a>, Misfit> {
-    let mut wants = wants(packed, told, places)?;
+    let mut told = told.to_vec();
+    let mut wants = wants(packed, &mut told, places)?;
     let mut open: Vec<&Place> = places.iter().filter(|place| place.is_open).collect();
-    open.sort_by_key(|place| {
-        std::cmp::Reverse(wants.iter().map(|want| covered(want, place, places)).sum::<u64>())
-    });
+    open.sort_by_key(|place| std::cmp::Reverse(wants.iter().map(|want| want.covered(place)).sum::<u64>()));
     let mut packing = Packing::new();
     for place in open {
-        let taken = take(&mut wants, place, places);
+        let taken = take(&mut wants, place);
         if !taken.is_empty() {
             let part = FulfillmentOrderInput {
                 fulfillment_order_id: &place.id,
@@ -86,85 +126,62 @@ pub(super) fn pack<'a>(
             packing.entry(&place.location).or_default().push(part);
         }
     }
-    let is_held = |want: &Want<'_>| {
-        let held = places.iter().filter(|place| place.is_held);
-        want.left > 0 && held.map(|place| covered(want, place, places)).sum::<u64>() > 0
-    };
-    if wants.iter().any(is_held) { Err(Misfit::Held) } else { Ok(packing) }
+    let mut held = places.iter().filter(|place| place.is_held);
+    if held.any(|place| wants.iter().any(|want| want.covered(place) > 0)) {
+        return Err(Misfit::Held);
+    }
+    Ok(packing)
+}
+
+/// Takes what was packed off the lines of parcels.
+pub(super) fn without(lines: &mut Vec<parcels::PackedLine>, packed: &[PackedLine]) {
+    // What the shop has not is in none of its parcels.
+    for packed in packed {
+        let Some(key) = Key::of(packed, &[], lines) else { continue };
+        take_off(lines, key, packed.quantity.count().to_u64().unwrap_or(0));
+    }
+    lines.retain(|line| line.quantity.unwrap_or(0) > 0);
+}
+
+/// Takes up to `pieces` off the lines; answers how many are left to take.
+fn take_off(lines: &mut [parcels::PackedLine], key: Key<'_>, mut pieces: u64) -> u64 {
+    for line in lines.iter_mut().filter(|line| key.is_packed(line)) {
+        let taken = line.quantity.unwrap_or(0).min(pieces);
+        line.quantity = line.quantity.map(|quantity| quantity - taken);
+        pieces -= taken;
+    }
+    pieces
 }
 
 fn wants<'p>(
     packed: &'p [PackedLine],
-    told: &[parcels::PackedLine],
+    told: &mut [parcels::PackedLine],
     places: &[Place],
 ) -> Result<Vec<Want<'p>>, Misfit> {
-    let mut told: Vec<parcels::PackedLine> = told.to_vec();
     let mut wants = Vec::new();
     for packed in packed {
         let count = packed.quantity.count();
-        let mut left = count.is_integer().then(|| count.to_u64()).flatten().ok_or(Misfit::Fraction)?;
-        let mut is_known =
-            places.iter().flat_map(|place| &place.lines).any(|line| matches(packed, line, places));
-        for line in &mut told {
-            let article = Article { id: &line.line_item.id, sku: line.line_item.sku.as_deref() };
-            if article.is(packed) {
-                is_known = true;
-                let pieces = line.quantity.unwrap_or(0).min(left);
-                line.quantity = line.quantity.map(|quantity| quantity - pieces);
-                left -= pieces;
-            }
+        let pieces = count.is_integer().then(|| count.to_u64()).flatten().ok_or(Misfit::Fraction)?;
+        let key = Key::of(packed, places, told).ok_or_else(|| unknown(packed))?;
+        let open = places.iter().flat_map(|place| &place.lines).any(|line| key.is_open(line));
+        if !open && !told.iter().any(|line| key.is_packed(line)) {
+            return Err(unknown(packed));
         }
-        if !is_known {
-            let names =
-                [packed.sku.as_ref().map(|sku| sku.as_str()), packed.line.as_ref().map(|line| line.as_str())];
-            return Err(Misfit::Unknown(names.into_iter().flatten().next().unwrap_or_default().to_owned()));
-        }
-        wants.push(Want { packed, left });
+        wants.push(Want { key, left: take_off(told, key, pieces) });
     }
     Ok(wants)
 }
 
-/// An article of the shop.
-struct Article<'a> {
-    id: &'a str,
-    sku: Option<&'a str>,
+fn unknown(packed: &PackedLine) -> Misfit {
+    let names = [packed.sku.as_ref().map(|sku| sku.as_str()), packed.line.as_ref().map(|line| line.as_str())];
+    Misfit::Unknown(names.into_iter().flatten().next().unwrap_or_default().to_owned())
 }
 
-impl Article<'_> {
-    fn has_id(&self, packed: &PackedLine) -> bool {
-        packed.line.as_ref().is_some_and(|line| self.id.rsplit('/').next() == Some(line.as_str()))
-    }
-
-    fn is(&self, packed: &PackedLine) -> bool {
-        let sku = packed.sku.as_ref().map(|sku| sku.as_str());
-        self.has_id(packed) || packed.line.is_none() && sku.is_some() && self.sku == sku
-    }
-}
-
-/// Whether a line is the article that was packed: by its id; by its number where the shop has no line of that id.
-fn matches(packed: &PackedLine, line: &OpenLine, places: &[Place]) -> bool {
-    fn article(line: &OpenLine) -> Article<'_> {
-        Article { id: &line.line_item.id, sku: line.sku.as_deref() }
-    }
-    if article(line).has_id(packed) {
-        return true;
-    }
-    let mut lines = places.iter().flat_map(|place| &place.lines);
-    let by_id = packed.line.is_some() && lines.any(|other| article(other).has_id(packed));
-    let sku = packed.sku.as_ref().map(|sku| sku.as_str());
-    !by_id && sku.is_some() && line.sku.as_deref() == sku
-}
-
-fn covered(want: &Want<'_>, place: &Place, places: &[Place]) -> u64 {
-    let lines = place.lines.iter().filter(|line| matches(want.packed, line, places));
-    lines.map(|line| line.remaining_quantity).sum::<u64>().min(want.left)
-}
-
-fn take<'a>(wants: &mut [Want<'_>], place: &'a Place, places: &[Place]) -> Vec<LineInput<'a>> {
+fn take<'a>(wants: &mut [Want<'_>], place: &'a Place) -> Vec<LineInput<'a>> {
     let mut taken = Vec::new();
     for line in &place.lines {
         let mut pieces = 0;
-        for want in wants.iter_mut().filter(|want| matches(want.packed, line, places)) {
+        for want in wants.iter_mut().filter(|want| want.key.is_open(line)) {
             let more = want.left.min(line.remaining_quantity - pieces);
             want.left -= more;
             pieces += more;

@@ -158,7 +158,7 @@ async fn told(
     }
     if shipment.tracking.is_empty() {
         for other in others(job, shipment) {
-            without(&mut lines, other);
+            packing::without(&mut lines, &other.lines);
         }
     }
     Ok(lines)
@@ -188,27 +188,6 @@ fn others<'a>(job: &Job<'a>, shipment: &'a Shipment) -> impl Iterator<Item = &'a
     };
     let all = facts.shipments.values().filter_map(|told| told.current());
     all.filter(move |other| other.id != shipment.id && other.tracking.is_empty() && is_told(other))
-}
-
-/// Takes what is in another shipment off `lines`.
-fn without(lines: &mut Vec<PackedLine>, other: &Shipment) {
-    for packed in &other.lines {
-        let mut left = packed.quantity.count();
-        for line in lines.iter_mut() {
-            let by_id = packed
-                .line
-                .as_ref()
-                .is_some_and(|id| line.line_item.id.rsplit('/').next() == Some(id.as_str()));
-            let by_sku = packed.line.is_none()
-                && packed.sku.as_ref().map(|sku| sku.as_str()) == line.line_item.sku.as_deref();
-            let pieces = line.quantity.unwrap_or(0);
-            if (by_id || by_sku) && left >= pieces.into() {
-                left -= rust_decimal::Decimal::from(pieces);
-                line.quantity = Some(0);
-            }
-        }
-    }
-    lines.retain(|line| line.quantity.unwrap_or(0) > 0);
 }
 
 fn tracking(shipment: &Shipment) -> Option<TrackingInput<'_>> {

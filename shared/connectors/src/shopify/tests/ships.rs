@@ -149,6 +149,15 @@ async fn answers_that_never_come_double_nothing() {
 }
 
 #[tokio::test]
+async fn a_line_the_shop_does_not_have_is_found_by_its_number_again_and_again() {
+    let sandbox = sandbox().await;
+    let foreign = PackedLine { line: Some(LineId::parse("4711").unwrap()), ..by_sku("BOHNE-1KG", 1) };
+    let part = shipment("S-1", &["A"], vec![foreign]);
+    assert_eq!(insist(&sandbox, &part, 2).await, StepResult::Told);
+    assert_eq!(parcels(&sandbox), ["DHL A: 1x2"]);
+}
+
+#[tokio::test]
 async fn shipments_without_numbers_are_told_apart() {
     let sandbox = sandbox().await;
     let first = shipment("S-1", &[], vec![by_sku("BOHNE-1KG", 1)]);
