@@ -280,6 +280,13 @@ shops:
     flow: small
     webhook_secrets: [secret:kaffee]
     payments: { bacs: prepayment }
+  - id: holz
+    kind: smartstore
+    url: https://holz.example
+    flow: small
+    webhook_secrets: [secret:holz]
+    payments: { Payments.Prepayment: prepayment }
+    currency: EUR
 erp:
   url: https://tenant.weclapp.com
   token: secret:token
@@ -528,6 +535,33 @@ async fn hints_are_taken_on_the_secret_path_only() {
     assert_eq!(stage.waiting(Queue::Erp).await, []);
     assert_eq!(door.answer(hint("secret:hook"), clock::now()).await, Reply::Accepted);
     assert_eq!(stage.waiting(Queue::Erp).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_notice_may_be_proven_by_its_address_and_is_fetched_after() {
+    let (stage, kind) = (stage(), ShopKind::Smartstore);
+    stage.push(1).await;
+    let door = Door::new(stage.library(Scope::Webhooks(kind)), Arc::new(stage.engine.clone()), kind);
+    let call = |query: &str, authorization: &str| {
+        request(json!({
+            "routeKey": "GET /webhooks/smartstore/{shop}", "rawQueryString": query,
+            "headers": { "authorization": authorization }, "pathParameters": { "shop": "holz" },
+        }))
+    };
+    let now = clock::now();
+    assert_eq!(door.answer(call("orderId=7&token=secret%3Aholz", ""), now).await, Reply::Accepted);
+    assert_eq!(door.answer(call("", "Bearer secret:holz"), now).await, Reply::Accepted);
+    assert_eq!(door.answer(call("orderId=7&token=secret%3Akaffee", ""), now).await, Reply::Unauthorized);
+    assert_eq!(door.answer(call("orderId=7", ""), now).await, Reply::Unauthorized);
+    let waiting = stage.waiting(Queue::Shops).await;
+    assert_eq!(waiting.len(), 2, "they are fetched, not read");
+    assert!(waiting.iter().all(|one| !one.body.contains("secret:holz")), "the secret is not kept");
+    assert!(waiting.iter().any(|one| one.body.contains('7')));
+    // Other shops sign: what stands in their address proves nothing.
+    let mut unsigned = delivery(b"{}", false);
+    unsigned["headers"] = json!({});
+    unsigned["rawQueryString"] = json!("token=secret%3Akaffee");
+    assert_eq!(stage.door().answer(request(unsigned), now).await, Reply::Unauthorized);
 }
 
 #[test]
