@@ -9,6 +9,7 @@
     reason = "a test that meets something else than it expects is to fail"
 )]
 
+mod apps;
 mod bundle;
 mod chaos;
 mod cli;

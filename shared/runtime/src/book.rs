@@ -199,7 +199,7 @@ fn misfits(config: &Config, shop: &kontor_connectors::config::ShopConfig, flow: 
             shop.flow, shop.id
         ));
     }
-    if let Some(action) = on(kontor_flow::Queue::Shops).filter(|_| shop.api.is_none()) {
+    if let Some(action) = on(kontor_flow::Queue::Shops).filter(|_| !shop.has_access()) {
         found.push(format!("the flow {} does {action}, but shop {} has no api section", shop.flow, shop.id));
     }
     found
