@@ -1,6 +1,10 @@
 //! What a WooCommerce shop is asked and told, against its stand-in: nothing is lost while it goes on working, nothing is told
 //! twice.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on is to fail loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on is to fail loudly"
+)]
 
 use std::collections::BTreeMap;
 

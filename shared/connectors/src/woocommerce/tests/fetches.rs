@@ -125,10 +125,10 @@ fn fetched(order: &Value, refunds: Value) -> Result<Vec<Happened>, String> {
 }
 
 fn refunds(happened: &[Happened]) -> Vec<String> {
-    let told = happened[0].events.iter().filter_map(|record| match &record.event {
-        Event::Refunded(refund) => Some(refund),
-        _ => None,
-    });
+    let told = happened[0]
+        .events
+        .iter()
+        .filter_map(|record| if let Event::Refunded(refund) = &record.event { Some(refund) } else { None });
     told.map(|refund| {
         let lines: Vec<String> = refund
             .lines
