@@ -148,8 +148,9 @@ impl Smartstore {
     async fn cancel(&self, job: &Job<'_>, calls: &Calls) -> Result<StepResult, CallError> {
         let outcome = |word: &str| Ok(StepResult::Cancelled { outcome: word.to_owned() });
         match job.order.facts.life() {
+            OrderLife::Cancelled => return outcome("cancelled by the shop"),
             OrderLife::Deleted => return outcome("deleted by the shop"),
-            OrderLife::Open | OrderLife::OnHold | OrderLife::Completed | OrderLife::Cancelled => {}
+            OrderLife::Open | OrderLife::OnHold | OrderLife::Completed => {}
         }
         let id = order_id(job)?;
         let Some(standing) = self.standing(calls, id).await? else { return outcome("not there") };

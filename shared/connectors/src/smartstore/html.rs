@@ -35,8 +35,10 @@ fn tag<'t>(from: &'t str, lines: &mut Vec<String>) -> &'t str {
 
 /// Puts in what an entity stands for. What is none is text.
 fn entity<'t>(from: &'t str, lines: &mut [String]) -> &'t str {
-    let known = from.split_once(';').filter(|(name, _)| name.len() <= 10);
-    let decoded = known.and_then(|(name, rest)| Some((decoded(name.strip_prefix('&')?)?, rest)));
+    // Not further than an entity is long: a text of nothing but `&` is gone over once.
+    let end = from.bytes().take(11).position(|byte| byte == b';');
+    let known = end.and_then(|end| Some((from.get(1..end)?, from.get(end.checked_add(1)?..)?)));
+    let decoded = known.and_then(|(name, rest)| Some((decoded(name)?, rest)));
     let (found, rest) = decoded.unwrap_or_else(|| ('&', from.get(1..).unwrap_or_default()));
     if let Some(last) = lines.last_mut() {
         last.push(found);
@@ -74,6 +76,7 @@ mod tests {
             ("Von: A &lt;a@b.example&gt; &amp; B&nbsp;&#8364; &#x41;", "Von: A <a@b.example> & B € A"),
             ("<a href=\"/x?a=1&amp;b=2\">Datei</a>", "Datei"),
             ("5 < 6 & 7 &unknown; &", "5 < 6 & 7 &unknown; &"),
+            ("&;&äöü;&", "&;&äöü;&"),
             ("", ""),
             ("<br />", ""),
         ] {

@@ -41,11 +41,11 @@ pub(super) async fn tell(api: &Api, job: &Job<'_>, calls: &Calls) -> Result<Step
     let id = order_id(job)?;
     let order = look(api, calls, id).await?;
     let told = Told::new(job, shipment, id);
-    if let Some(parcel) = told.found(&order)? {
-        return told.finish(api, calls, &order, parcel).await;
-    }
-    if job.past == Past::Withdrawn {
-        return Ok(StepResult::Withdrawn);
+    match told.found(&order)? {
+        Some(parcel) if parcel.shipped_date_utc.is_some() => return Ok(StepResult::Told),
+        Some(_) | None if job.past == Past::Withdrawn => return Ok(StepResult::Withdrawn),
+        Some(parcel) => return told.finish(api, calls, &order, parcel).await,
+        None => {}
     }
     if order.order_status_id == OrderStatus::Cancelled || order.deleted {
         let why = "a parcel left for an order that is cancelled in the shop: decide there what becomes of it";
@@ -154,12 +154,10 @@ impl<'a> Told<'a> {
         }
         let mut wanted = Pieces::new();
         for line in &self.shipment.lines {
-            let Some((item, pieces, part)) = matched(order, line)? else {
-                return Err(unmapped("a parcel holds an article that the shop's order does not have"));
-            };
-            let known = wanted.entry(item).or_default();
-            // Every part of a bundle stands for the same bundles.
-            *known = if part { pieces.max(*known) } else { pieces.saturating_add(*known) };
+            match by_line(order, line)? {
+                Some((item, pieces, part)) => add(&mut wanted, item, pieces, part),
+                None => by_number(order, line, left, &mut wanted)?,
+            }
         }
         for (item, pieces) in &mut wanted {
             *pieces = (*pieces).min(left.get(item).copied().unwrap_or_default());
@@ -168,7 +166,7 @@ impl<'a> Told<'a> {
         Ok(wanted)
     }
 
-    /// The parcel is there already; what is missing of it is added. One that is not shipped was left half made.
+    /// The parcel is there, but not shipped: it was left half made. What is missing of it is added.
     async fn finish(
         &self,
         api: &Api,
@@ -176,9 +174,6 @@ impl<'a> Told<'a> {
         order: &ToShip,
         parcel: &Parcel,
     ) -> Result<StepResult, CallError> {
-        if parcel.shipped_date_utc.is_some() {
-            return Ok(StepResult::Told);
-        }
         let mut missing = self.wanted(order, &left(order, Some(parcel.id)))?;
         for packed in &parcel.shipment_items {
             missing.remove(&packed.order_item_id);
@@ -265,32 +260,54 @@ fn shipped(call: &'static str, parcel: &Parcel) -> Result<StepResult, CallError>
     Err(refused(call, 200, "not_shipped", title))
 }
 
-/// The shop's line of a packed one, how many pieces of it, and whether the packed one is only a part of a bundle.
-fn matched(order: &ToShip, packed: &PackedLine) -> Result<Option<(u64, u64, bool)>, CallError> {
-    let count = packed.quantity.count();
-    if let Some(line) = packed.line.as_ref().map(kontor_domain::LineId::as_str) {
-        let (item, part) = line.split_once('-').map_or((line, None), |(item, part)| (item, Some(part)));
-        let by_id = |known: &&ItemToShip| Ok(known.id) == item.parse();
-        if let Some(item) = order.order_items.iter().find(by_id) {
-            let of_bundle = part.and_then(|part| part.parse().ok());
-            let inside = parts(item)?.into_iter().find(|inside| Some(inside.id) == of_bundle);
-            return Ok(Some((item.id, bundles(count, inside.as_ref()), inside.is_some())));
-        }
-    }
-    let Some(sku) = packed.sku.as_ref().map(kontor_domain::Sku::as_str) else { return Ok(None) };
-    let own = |item: &&ItemToShip| {
-        let product = item.product.as_ref().and_then(|product| product.sku.as_deref());
-        item.sku.as_deref().and_then(filled).or_else(|| product.and_then(filled)).as_deref() == Some(sku)
-    };
-    if let Some(item) = order.order_items.iter().find(own) {
-        return Ok(Some((item.id, bundles(count, None), false)));
-    }
+/// Every part of a bundle stands for the same bundles; everything else is counted together.
+fn add(wanted: &mut Pieces, item: u64, pieces: u64, part: bool) {
+    let known = wanted.entry(item).or_default();
+    *known = if part { pieces.max(*known) } else { pieces.saturating_add(*known) };
+}
+
+/// The shop's line of a packed one, if that says which it is; how many pieces of it, and whether it is a part of a bundle.
+fn by_line(order: &ToShip, packed: &PackedLine) -> Result<Option<(u64, u64, bool)>, CallError> {
+    let Some(line) = packed.line.as_ref().map(kontor_domain::LineId::as_str) else { return Ok(None) };
+    let (item, part) = line.split_once('-').map_or((line, None), |(item, part)| (item, Some(part)));
+    let named = |known: &&ItemToShip| Ok(known.id) == item.parse();
+    let Some(item) = order.order_items.iter().find(named) else { return Ok(None) };
+    let of_bundle = part.and_then(|part| part.parse().ok());
+    let inside = parts(item)?.into_iter().find(|inside| Some(inside.id) == of_bundle);
+    let pieces = bundles(packed.quantity.count(), inside.as_ref());
+    Ok(Some((item.id, pieces, inside.is_some())))
+}
+
+/// The shop's lines of a packed article by its number: those that have pieces left, one after the other, and then the bundle
+/// it is in.
+fn by_number(
+    order: &ToShip,
+    packed: &PackedLine,
+    left: &Pieces,
+    wanted: &mut Pieces,
+) -> Result<(), CallError> {
+    let unknown = || unmapped("a parcel holds an article that the shop's order does not have");
+    let sku = packed.sku.as_ref().map(kontor_domain::Sku::as_str).ok_or_else(unknown)?;
+    let mut rest = bundles(packed.quantity.count(), None);
+    let mut known = false;
     for item in &order.order_items {
-        if let Some(inside) = parts(item)?.into_iter().find(|inside| inside.sku == sku) {
-            return Ok(Some((item.id, bundles(count, Some(&inside)), true)));
+        let product = item.product.as_ref().and_then(|product| product.sku.as_deref());
+        let own = item.sku.as_deref().and_then(filled).or_else(|| product.and_then(filled));
+        if own.as_deref() == Some(sku) {
+            known = true;
+            let begun = wanted.get(&item.id).copied().unwrap_or_default();
+            let pieces = left.get(&item.id).copied().unwrap_or_default().saturating_sub(begun).min(rest);
+            add(wanted, item.id, pieces, false);
+            rest = rest.saturating_sub(pieces);
         }
     }
-    Ok(None)
+    for item in order.order_items.iter().filter(|_| rest > 0) {
+        if let Some(inside) = parts(item)?.into_iter().find(|inside| inside.sku == sku) {
+            add(wanted, item.id, bundles(Decimal::from(rest), Some(&inside)), true);
+            return Ok(());
+        }
+    }
+    if known { Ok(()) } else { Err(unknown()) }
 }
 
 fn parts(item: &ItemToShip) -> Result<Vec<bundle::Part>, CallError> {

@@ -454,6 +454,26 @@ fn a_bundle_that_is_one_article_stays_one() {
     }
 }
 
+#[test]
+fn texts_without_end_are_gone_over_once() {
+    let long = |part: &str| part.repeat(60_000);
+    let nested = format!("<a>{}{}</a>", long("<b>"), long("</b>"));
+    let inside = "<a><ProductBundleItemOrderData>BundleItemId</ProductBundleItemOrderData></a>";
+    for xml in
+        [nested.as_str(), inside, &long("<b>"), &long("&amp;"), "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>"]
+    {
+        let order = with(|order| order["OrderItems"][0]["BundleData"] = json!(xml));
+        let told = read(&config(), &envelope(FETCHED, order.to_string().as_bytes()));
+        assert!(told.is_err() || first(&told.unwrap()).lines.len() == 2, "{}", &xml[..20]);
+    }
+    for html in [long("&"), long("<"), long("<br>"), long("&#1"), long("&;")] {
+        let order = with(|order| order["OrderItems"][0]["AttributeDescription"] = json!(html));
+        // It is read, or longer than any text of people.
+        let told = read(&config(), &envelope(FETCHED, order.to_string().as_bytes()));
+        assert!(told.is_ok() || html.len() > 65_000);
+    }
+}
+
 /// An order as the shop reckons it: amounts of four digits, each side for itself, the total rounded to cents.
 fn reckoned(lines: &[(i64, u8, u32)], percent: u32, carriage: i64, off: i64, net: bool) -> Value {
     let rates = [Decimal::from(19), Decimal::from(7), Decimal::ZERO];

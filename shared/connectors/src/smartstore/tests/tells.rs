@@ -191,6 +191,31 @@ async fn parts_of_a_bundle_are_its_bundles() {
 }
 
 #[tokio::test]
+async fn an_article_on_several_lines_is_taken_from_one_after_the_other() {
+    let mut twice = fixture("bundle");
+    twice["Shipments"] = json!([]);
+    twice["OrderItems"][2]["Sku"] = json!("TASSE-01");
+    twice["OrderItems"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "Id": 9204, "Quantity": 2, "Sku": "TASSE-01", "Product": null }));
+    let (sandbox, shop) = running(&[twice]).await;
+    let facts = fixture("bundle");
+    // One on the first line, two on the second, and four of the bundle's eight.
+    let parcel = work(Action::ShopShipment, &facts, &["JJD1"], &[(None, Some("TASSE-01"), 7)]);
+    assert_eq!(told(&shop, &parcel, Past::Clean).await.unwrap(), StepResult::Told);
+    let items = member(&sandbox, 4713, "Shipments")[0]["ShipmentItems"].clone();
+    let packed: Vec<(u64, u64)> = items
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["OrderItemId"].as_u64().unwrap(), one["Quantity"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(packed, [(9201, 1), (9203, 1), (9204, 2)]);
+    assert_eq!(sandbox.state().report().doubled_shipments, Vec::<u64>::new());
+}
+
+#[tokio::test]
 async fn an_answer_that_was_lost_is_looked_for() {
     let lost = Switches { work_but_never_answer_per_mille: 1_000, ..Switches::default() };
     let partial: &[(Option<&str>, Option<&str>, u32)] = &[(Some("9010"), None, 1), (Some("9011"), None, 1)];
@@ -250,8 +275,12 @@ async fn a_cancellation_is_made_where_nothing_happened_meanwhile() {
     }
     let (_sandbox, shop) = running(&[standing(20, 40, 20)]).await;
     assert_eq!(told(&shop, &cancel, Past::Clean).await.unwrap(), outcome("cancelled"));
-    let gone = work(Action::ShopCancel, &base(), &[], &[]).knowing(Event::Life(OrderLife::Deleted));
-    assert_eq!(told(&shop, &gone, Past::Clean).await.unwrap(), outcome("deleted by the shop"));
+    for (life, word) in
+        [(OrderLife::Deleted, "deleted by the shop"), (OrderLife::Cancelled, "cancelled by the shop")]
+    {
+        let gone = work(Action::ShopCancel, &base(), &[], &[]).knowing(Event::Life(life));
+        assert_eq!(told(&shop, &gone, Past::Clean).await.unwrap(), outcome(word));
+    }
 }
 
 #[tokio::test]
