@@ -1,7 +1,8 @@
 //! weclapp, the ERP: customers, sales orders, payments, shipments, invoices through its REST API v2.
 //!
-//! Three rules hold everywhere here. Every sales order carries [`reference`] in `orderNumberAtCustomer`, customers are
-//! found by their e-mail, and everything else hangs on the sales order: so a repeat can always be found. Once a call of
+//! Three rules hold everywhere here. Every sales order carries [`reference`] in `orderNumberAtCustomer`, every credit note its
+//! refund in `commission`, customers are found by their e-mail, and everything else hangs on the sales order: so a repeat can
+//! always be found. Once a call of
 //! a job may have changed something, no later error of that job claims that nothing was done ([`client::Session`]).
 //! What weclapp answers is checked before it is believed: filters it does not know, it may ignore ([`client::Session::select`]).
 

@@ -8,7 +8,7 @@ use kontor_flow::CallError;
 use rust_decimal::Decimal;
 
 use super::amounts::{DIGITS, line_article, rounded};
-use super::wire::{InvoiceRow, SalesInvoice};
+use super::wire::{InvoiceRow, Number, SalesInvoice};
 use crate::config::ErpArticles;
 
 /// A part of what went back.
@@ -141,7 +141,7 @@ pub(super) fn rows(
             Of::Pieces { price } => {
                 let found = fitting(items, &used, id_of(&part.article).as_deref(), *price, mode);
                 used.extend(found.map(|row| row.id.as_str()));
-                rows.push(pieces(part, found, mode));
+                rows.push(pieces(part, found, items, mode));
                 continue;
             }
             Of::Lowered { sku } => {
@@ -189,8 +189,13 @@ fn fitting<'r>(
     })
 }
 
-fn pieces(part: &Part, found: Option<&InvoiceRow>, mode: TaxMode) -> Row {
-    let net_part = found.and_then(net_part).unwrap_or(Decimal::ONE);
+/// Of an article the invoice does not have (its number was changed since), what the invoice has in tax all in all is taken.
+fn pieces(part: &Part, found: Option<&InvoiceRow>, items: &[InvoiceRow], mode: TaxMode) -> Row {
+    let all = |pick: fn(&InvoiceRow) -> Option<Number>| {
+        items.iter().filter_map(pick).map(|amount| amount.0).sum::<Decimal>()
+    };
+    let on_average = || all(|row| row.net_amount).checked_div(all(|row| row.gross_amount));
+    let net_part = found.and_then(net_part).or_else(on_average).unwrap_or(Decimal::ONE);
     Row {
         credits: found.map(|row| row.id.clone()),
         article: part.article.clone(),
@@ -283,7 +288,7 @@ mod tests {
     use kontor_testkit::order::{BEGINNING, draft, euro};
     use proptest::prelude::*;
 
-    use super::super::wire::{InvoiceStatus, Number};
+    use super::super::wire::InvoiceStatus;
     use super::*;
 
     fn articles() -> ErpArticles {
@@ -411,6 +416,22 @@ mod tests {
         let credited: Vec<_> =
             rows(&parts, &invoice, &order, id_of).into_iter().map(|row| row.credits).collect();
         assert_eq!(credited, [Some("1".to_owned()), Some("0".to_owned())], "and each row once");
+    }
+
+    #[test]
+    fn without_tax_in_prices_the_tax_is_taken_off() {
+        let mut order = draft("#1");
+        order.tax_mode = TaxMode::Net;
+        let refund = refund("29.90", &[("1", Some(2), "19.80"), ("2", Some(1), "10.10")], None);
+        let parts = parts(&refund, "29.90".parse().unwrap(), &order, &articles()).unwrap();
+        let told = |id_of: fn(&str) -> Option<String>| -> Vec<_> {
+            let rows = rows(&parts, &invoice(), &order, id_of).into_iter();
+            rows.map(|row| (row.credits.is_some(), rounded(row.quantity * row.unit_price, 2).to_string()))
+                .collect()
+        };
+        assert_eq!(told(id_of), [(true, "16.64".to_owned()), (true, "9.44".to_owned())]);
+        let renamed = |number: &str| Some(number.to_owned());
+        assert_eq!(told(renamed), [(false, "17.27".to_owned()), (false, "8.81".to_owned())], "on average");
     }
 
     proptest! {

@@ -12,6 +12,8 @@ use kontor_flow::remedy::Effect;
 use kontor_flow::{CallError, Event, EventRecord, Happened, Hint, System};
 use rust_decimal::Decimal;
 
+use crate::config::ErpArticles;
+
 use super::client::Session;
 use super::reference::order_of;
 use super::wire::{self, AdvancePayment, InvoiceType, PaymentType, SalesOrder, ShipmentItem, ShipmentStatus};
@@ -88,7 +90,7 @@ impl Weclapp {
         let numbers = self.numbers_of(session, &articles, now).await?;
         let mut events = Vec::new();
         for (order, goods) in ours {
-            let lines = packed(call, &goods, &numbers)?;
+            let lines = packed(call, &goods, &numbers, &self.config.articles)?;
             events.push(happened(order, as_of, Event::Shipped(Shipment { lines, ..told.clone() })));
         }
         Ok(events)
@@ -206,11 +208,16 @@ fn packed(
     call: &'static str,
     goods: &BTreeMap<&str, Decimal>,
     numbers: &BTreeMap<String, String>,
+    ours: &ErpArticles,
 ) -> Result<Vec<PackedLine>, CallError> {
     let mut lines = Vec::new();
     for (article, pieces) in goods {
         let number = numbers.get(*article);
         let number = number.ok_or_else(|| unreadable(call, "an article in it is not there any more"))?;
+        // What stands for a fee or a discount is an article in the ERP alone.
+        if [&ours.shipping, &ours.fee, &ours.discount, &ours.rounding].contains(&number) {
+            continue;
+        }
         let sku =
             Sku::parse(number).map_err(|_| unreadable(call, "an article in it has no usable number"))?;
         let quantity = Quantity::new(*pieces).map_err(|_| unreadable(call, "a number of pieces in it"))?;

@@ -1,5 +1,6 @@
 //! The HTTP side: token, faults, contract, then the books.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Router;
@@ -25,6 +26,8 @@ pub(crate) fn router(state: State) -> Router {
         .route("/_sandbox/switches", get(switches).post(switch))
         .route("/_sandbox/pay", post(pay))
         .route("/_sandbox/webhook", post(webhook))
+        .route("/_sandbox/hold", post(hold))
+        .route("/_sandbox/ship", post(ship))
         .fallback(api)
         .with_state(state)
 }
@@ -65,6 +68,27 @@ async fn webhook(Shared(state): Shared<State>, body: String) -> Response {
     let url = body.trim();
     state.send_webhooks_to((!url.is_empty()).then(|| url.to_owned()));
     answer(StatusCode::OK, "{}".to_owned())
+}
+
+/// `POST /_sandbox/hold` with `true` as the body: the warehouse is held; with anything else it goes on.
+async fn hold(Shared(state): Shared<State>, body: String) -> Response {
+    state.hold_packing(body.trim() == "true");
+    answer(StatusCode::OK, "{}".to_owned())
+}
+
+/// `POST /_sandbox/ship?order=<our key or the sales order's id>` with pieces by article number, as in `{"TASSE-01": 1}`.
+async fn ship(Shared(state): Shared<State>, uri: Uri, body: Bytes) -> Response {
+    let order = query_of(&uri).into_iter().find(|(name, _)| name == "order").map(|(_, value)| value);
+    let pieces: Option<BTreeMap<String, u32>> = serde_json::from_slice(&body).ok();
+    let shipped = order.zip(pieces).and_then(|(order, pieces)| {
+        let pieces: Vec<(&str, u32)> =
+            pieces.iter().map(|(number, count)| (number.as_str(), *count)).collect();
+        state.ship_part(&order, &pieces)
+    });
+    match shipped {
+        Some(id) => answer(StatusCode::OK, serde_json::json!({ "shipment": id }).to_string()),
+        None => answer(StatusCode::NOT_FOUND, r#"{"error":"not that much of that order waits"}"#.to_owned()),
+    }
 }
 
 /// One request, taken apart: `/<entity>[/id/<id>[/<action>]]`.

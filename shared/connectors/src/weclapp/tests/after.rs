@@ -492,3 +492,24 @@ async fn a_credit_note_clears_the_invoice_only_where_no_money_came_in() {
         assert_eq!(note["paymentStatus"], cleared);
     }
 }
+
+#[tokio::test]
+async fn where_filters_are_ignored_nothing_is_changed_or_credited() {
+    let bench = Bench::new().await;
+    bench.booked("kaffee/9", &CHAIN).await;
+    let mut credited = bench.booked("kaffee/8", &INVOICED).await;
+    refunded(&mut credited, "r1", "4.90", &[], Some("4.90"));
+    bench.settled(&mut credited, Action::ErpCreditNote, "r1", Past::Clean).await;
+    let mut edited = bench.booked("kaffee/1", &BOOK).await;
+    edit(&mut edited, more_of_it);
+    let mut order = bench.booked("kaffee/2", &INVOICED).await;
+    refunded(&mut order, "r1", "9.90", &[("1", 1, "9.90")], None);
+    let before = bench.erp.report();
+    bench.switch(Switches { ignore_filters: true, ..Switches::default() });
+    for (order, action, item) in [(&edited, Action::ErpUpdate, "1"), (&order, Action::ErpCreditNote, "r1")] {
+        let error = bench.step(order, action, item, Past::Unknown).await.unwrap_err();
+        assert!(matches!(error, CallError::Unreadable { .. }), "{action}: {error:?}");
+    }
+    let after = bench.sound_report();
+    assert_eq!((after.sales_orders, after.credit_notes), (before.sales_orders, before.credit_notes));
+}

@@ -129,3 +129,32 @@ async fn the_answer_to_a_certain_change_is_lost_and_the_change_is_there() {
     assert_eq!(erp.get(&format!("/salesOrder/id/{id}")).await.1["status"], "ORDER_CONFIRMATION_PRINTED");
     assert!(change("ORDER_ENTRY_IN_PROGRESS").await.unwrap().bytes().await.is_ok(), "only that one");
 }
+
+#[tokio::test]
+async fn the_warehouse_is_held_and_ships_in_parts_over_http() {
+    let options = Options { warehouse_delay: Duration::from_millis(20), ..Options::default() };
+    let erp = Client::new(&options).await;
+    let tell = |path: &str, body: &str| {
+        erp.http.post(format!("{}/_sandbox/{path}", erp.erp.url)).body(body.to_owned()).send()
+    };
+    tell("hold", "true").await.unwrap();
+    let id = erp.order("kaffee/1", "STANDARD").await;
+    let (_, whole) = erp.post(&format!("/salesOrder/id/{id}/createShipment"), json!({})).await;
+    let whole = whole["result"]["id"].as_str().unwrap().to_owned();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (_, waiting) = erp.get(&format!("/shipment/id/{whole}")).await;
+    assert_eq!(waiting["status"], "DELIVERY_NOTE_PRINTED");
+    assert_eq!(waiting["shipmentItems"][0]["quantity"], "3");
+    let most = tell("ship?order=kaffee/1", r#"{"TASSE-01": 4}"#).await.unwrap();
+    assert_eq!(most.status(), StatusCode::NOT_FOUND);
+    let part: Value = tell("ship?order=kaffee/1", r#"{"TASSE-01": 2}"#).await.unwrap().json().await.unwrap();
+    let (_, left) = erp.get(&format!("/shipment/id/{}", part["shipment"].as_str().unwrap())).await;
+    assert_eq!((&left["status"], &left["shipmentItems"][0]["quantity"]), (&json!("SHIPPED"), &json!("2")));
+    assert_eq!(erp.get(&format!("/salesOrder/id/{id}")).await.1["shipped"], false);
+    tell("hold", "").await.unwrap();
+    while erp.get(&format!("/shipment/id/{whole}")).await.1["status"] != "SHIPPED" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(erp.get(&format!("/salesOrder/id/{id}")).await.1["shipped"], true);
+    assert_eq!(erp.erp.report().doubled, [], "parts are no doubled shipments");
+}
