@@ -5,7 +5,9 @@ use kontor_sandbox::{Switches, shopify, woocommerce};
 use serde_json::{Value, json};
 
 async fn woo(shop: &woocommerce::Sandbox, method: &str, path: &str, body: Value) -> (u16, Value) {
-    let url = format!("{}/wp-json/wc/v3/orders/{path}", shop.url);
+    // A query belongs to the list itself.
+    let slash = if path.starts_with('?') { "" } else { "/" };
+    let url = format!("{}/wp-json/wc/v3/orders{slash}{path}", shop.url);
     let request = reqwest::Client::new().request(method.parse().unwrap(), url).basic_auth("ck", Some("cs"));
     let answer = request.json(&body).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
@@ -57,6 +59,53 @@ async fn woocommerce_refuses_as_recorded() {
     shop.state().switch(Switches { outage: true, ..Switches::default() });
     assert_eq!(woo(&shop, "GET", "17", json!({})).await.0, 503);
     shop.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn woocommerce_lists_refunds_and_looks_at_keys_as_recorded() {
+    let shop = woocommerce::Sandbox::start("127.0.0.1:0", woocommerce::State::new("ck", "cs")).await.unwrap();
+    assert!(shop.state().place(&json!({"id": 17, "status": "processing"})));
+    let code = |(status, body): (u16, Value)| (status, body["code"].as_str().unwrap_or_default().to_owned());
+    for wrong in ["?per_page=500", "?page=0", "?orderby=total", "?order=up", "?modified_after=yesterday"] {
+        assert_eq!(
+            code(woo(&shop, "GET", wrong, json!({})).await),
+            (400, "rest_invalid_param".to_owned()),
+            "{wrong}"
+        );
+    }
+    // Times are those of the shop, an hour ahead, unless they are said to be UTC.
+    let (_, all) = woo(&shop, "GET", "?modified_after=2020-01-01T00:00:00", json!({})).await;
+    let (here, utc) =
+        (all[0]["date_modified"].as_str().unwrap(), all[0]["date_modified_gmt"].as_str().unwrap());
+    assert!(here > utc);
+    for (query, found) in [
+        (format!("?modified_after={utc}"), 1),
+        (format!("?modified_after={here}"), 0),
+        (format!("?modified_after={utc}&dates_are_gmt=true"), 0),
+    ] {
+        assert_eq!(woo(&shop, "GET", &query, json!({})).await.1.as_array().unwrap().len(), found, "{query}");
+    }
+    let items = json!([{"id": 3, "quantity": 1, "refund_total": 8.3, "refund_tax": [{"id": 1, "refund_total": 1.57}]}]);
+    let without = woo(&shop, "POST", "17/refunds", json!({"line_items": items})).await;
+    assert_eq!(code(without), (500, "woocommerce_rest_invalid_order_refund".to_owned()));
+    let (status, made) =
+        woo(&shop, "POST", "17/refunds", json!({"amount": "9.87", "line_items": items})).await;
+    let line = &made["line_items"][0];
+    assert_eq!((status, &line["total"], &line["quantity"]), (201, &json!("-8.3"), &json!(-1)));
+    let (_, order) = woo(&shop, "GET", "17", json!({})).await;
+    assert_eq!(order["refunds"], json!([{"id": made["id"], "reason": "", "total": "-9.87"}]));
+    assert_eq!(
+        code(woo(&shop, "PUT", "99", json!({})).await),
+        (400, "woocommerce_rest_shop_order_invalid_id".to_owned())
+    );
+    shop.state().read_only_key("ck", "cs");
+    assert_eq!(woo(&shop, "PUT", "17", json!({})).await.0, 200, "the first key may still write");
+    shop.state().read_only_key("reader", "cs");
+    let url = format!("{}/wp-json/wc/v3/orders/17", shop.url);
+    let refused =
+        reqwest::Client::new().put(url).basic_auth("reader", Some("cs")).body("{}").send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "woocommerce_rest_authentication_error");
 }
 
 async fn ask(shop: &shopify::Sandbox, query: &str, variables: Value) -> Value {
