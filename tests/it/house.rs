@@ -281,7 +281,7 @@ fn yaml(urls: &Urls) -> String {
     };
     format!(
         "shops:\n{}{}{}{}{}erp: {{ url: \"{}\", token: env:STORY_TOKEN, webhook_secrets: [env:STORY_SECRET], \
-         gross_channel: GROSS1, net_channel: NET1, settle_seconds: 1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, \
+         gross_channel: GROSS1, net_channel: NET1, settle_seconds: 1, taxes: {{ '19': '19', '7': '7', '0': '0' }}, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, \
          rounding: ROUNDING, gift_card: GIFTCARD }} }}\n\
          mail: {{ from: \"Kontor <stories@kontor.test>\", language: de, signature: Kontor }}\n",
         shop("kaffee", "woocommerce", &urls.kaffee, "standard"),

@@ -98,7 +98,7 @@ fn yaml(addresses: &Addresses, asked: bool) -> String {
     }
     yaml.push_str(&format!(
         "erp: {{ url: \"{}\", token: env:DEMO_TOKEN, webhook_secrets: [env:DEMO_SECRET], gross_channel: GROSS1, \
-         net_channel: NET1, settle_seconds: 1, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, rounding: ROUNDING, \
+         net_channel: NET1, settle_seconds: 1, taxes: {{ '19': '19', '7': '7', '0': '0' }}, articles: {{ shipping: SHIPPING, fee: FEE, discount: DISCOUNT, rounding: ROUNDING, \
          gift_card: GIFTCARD }} }}\n\
          mail: {{ {}from: \"Kontor <demo@kontor.test>\", language: de, signature: Kontor }}\n",
         addresses.erp,

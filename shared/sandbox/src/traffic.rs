@@ -187,7 +187,7 @@ fn smartstore(fields: &mut Map<String, Value>, number: u64, email: &str) {
 }
 
 /// The headers of a request, and its body.
-type Letter = (Vec<(&'static str, String)>, String);
+pub type Letter = (Vec<(&'static str, String)>, String);
 
 impl Parcel {
     /// The same content told under another topic.
@@ -212,7 +212,10 @@ impl Parcel {
     }
 
     /// What this kind of shop sends. Shopware and Smartstore send a notice; the order is fetched from them.
-    fn letter(&self, secret: &str) -> Result<Letter, BoxError> {
+    ///
+    /// # Errors
+    /// If the body is no order.
+    pub fn letter(&self, secret: &str) -> Result<Letter, BoxError> {
         let topic = self.topic.to_owned();
         let whole = || sign(secret, self.body.as_bytes());
         Ok(match self.kind {
