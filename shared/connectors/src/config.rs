@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use kontor_domain::{Currency, PaymentTerms, ShopId};
-use kontor_flow::{FlowName, Queue, System};
+use kontor_flow::{FlowName, Queue};
 use serde::{Deserialize, Serialize};
 
+pub use self::kind::ShopKind;
 use crate::secrets::SecretRef;
 
 mod checks;
+mod kind;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -43,56 +45,6 @@ pub struct Retention {
     /// So many days after an order was completed or cancelled, names, addresses and notes are erased from it; amounts,
     /// articles and ids remain.
     pub orders_days: u32,
-}
-
-/// The kinds of shops there are connectors for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ShopKind {
-    /// WooCommerce (REST API v3).
-    Woocommerce,
-    /// Shopify (Admin GraphQL API).
-    Shopify,
-    /// Shopware 6 (Admin API).
-    Shopware,
-    /// Smartstore from version 5 (Web API, OData v4).
-    Smartstore,
-}
-
-impl ShopKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Woocommerce, Self::Shopify, Self::Shopware, Self::Smartstore];
-
-    /// The word in configuration and URLs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Woocommerce => "woocommerce",
-            Self::Shopify => "shopify",
-            Self::Shopware => "shopware",
-            Self::Smartstore => "smartstore",
-        }
-    }
-
-    /// The system it speaks as.
-    #[must_use]
-    pub fn system(self) -> System {
-        match self {
-            Self::Woocommerce => System::Woocommerce,
-            Self::Shopify => System::Shopify,
-            Self::Shopware => System::Shopware,
-            Self::Smartstore => System::Smartstore,
-        }
-    }
-
-    /// Where its deliveries go: those that carry the order are read at once, after the others the order is fetched.
-    #[must_use]
-    pub fn deliveries_to(self) -> Queue {
-        match self {
-            Self::Woocommerce | Self::Shopify => Queue::Events,
-            Self::Shopware | Self::Smartstore => Queue::Shops,
-        }
-    }
 }
 
 /// One connected shop.
@@ -348,7 +300,10 @@ impl Config {
     pub fn secrets(&self, scope: Scope) -> Vec<SecretRef> {
         let signing = |kind: Option<ShopKind>| {
             let of_kind = move |shop: &&ShopConfig| kind.is_none_or(|kind| shop.kind == kind);
-            self.shops.iter().filter(of_kind).flat_map(|shop| shop.webhook_secrets.iter().chain(&shop.app_secret))
+            self.shops
+                .iter()
+                .filter(of_kind)
+                .flat_map(|shop| shop.webhook_secrets.iter().chain(&shop.app_secret))
         };
         let access = || self.shops.iter().filter_map(|shop| shop.api.as_ref()).flat_map(ShopApi::secrets);
         match scope {

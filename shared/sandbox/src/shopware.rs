@@ -219,7 +219,7 @@ fn carry_out(state: &State, method: &Method, path: &str, headers: &HeaderMap, bo
     let bearer =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let mut books = state.books();
-    if !bearer.is_some_and(|token| books.tokens.get(token).is_some_and(|until| now_ms() < *until)) {
+    if bearer.is_none_or(|token| books.tokens.get(token).is_none_or(|until| now_ms() >= *until)) {
         books.count("refused");
         return Err(Refusal::unauthorized());
     }

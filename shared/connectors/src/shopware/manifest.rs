@@ -97,7 +97,7 @@ fn element(name: &str, text: &str) -> String {
 
 /// Drafts of the administration write records, too; only the version that counts is told.
 fn webhook(event: &str, url: &str) -> String {
-    let name = event.replace('.', "-").replace('_', "-");
+    let name = event.replace(['.', '_'], "-");
     let live = if event.ends_with(".written") { " onlyLiveVersion=\"true\"" } else { "" };
     format!("<webhook name=\"kontor-{name}\" url=\"{}\" event=\"{event}\"{live}/>", escaped(url))
 }
