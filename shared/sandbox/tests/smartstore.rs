@@ -1,9 +1,5 @@
 //! The stand-in of Smartstore over HTTP: as strict as the shop's source says.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that can't go on is to fail loudly"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on is to fail loudly")]
 
 use kontor_sandbox::Switches;
 use kontor_sandbox::smartstore::{Sandbox, State, sign_notice};

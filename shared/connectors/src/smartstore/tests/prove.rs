@@ -104,7 +104,7 @@ fn a_notice_names_one_order_or_none() {
     };
     let one = |id: &str| Notice::Orders(vec![id.parse().unwrap()]);
     for body in [
-        &BODY[..],
+        BODY,
         br#"{"orderId":10145}"#,
         br#"{"OrderId":"10145"}"#,
         br#"{"id":10145}"#,
