@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::ExitCode;
 use std::{env, fs};
 
 use apollo_compiler::{ExecutableDocument, Schema};
@@ -12,7 +13,15 @@ use apollo_compiler::{ExecutableDocument, Schema};
 const FOLDER: &str = "src/shopify/documents";
 const SCHEMA: &str = "src/shopify/schema.graphql";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    let Err(wrong) = build() else { return ExitCode::SUCCESS };
+    for line in wrong.to_string().lines() {
+        println!("cargo::error={line}");
+    }
+    ExitCode::FAILURE
+}
+
+fn build() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={FOLDER}");
     println!("cargo::rerun-if-changed={SCHEMA}");
     let schema = Schema::parse_and_validate(fs::read_to_string(SCHEMA)?, SCHEMA);
