@@ -54,6 +54,15 @@ fn what_is_meant_wrongly_is_told_with_its_place() {
 }
 
 #[test]
+fn smartstore_has_to_say_what_it_reckons_in() {
+    let told = problem("kind: woocommerce", "kind: smartstore");
+    assert!(told.contains("shops[0].currency: ") && told.contains("EUR"), "{told}");
+    let sound = SOUND.replacen("kind: woocommerce", "kind: smartstore\n    currency: CHF", 1);
+    assert_eq!(Config::parse("kontor.yaml", &sound).unwrap().shops[0].currency.unwrap().code(), "CHF");
+    assert!(problem("kind: woocommerce", "kind: smartstore\n    currency: Taler").contains("currency"));
+}
+
+#[test]
 fn what_is_missing_is_told_where_it_belongs() {
     let told = problem("  gross_channel: GROSS1\n", "");
     assert!(told.starts_with("kontor.yaml:10:3: erp.gross_channel: "), "{told}");
