@@ -91,6 +91,10 @@ impl Weclapp {
         let mut events = Vec::new();
         for (order, goods) in ours {
             let lines = packed(call, &goods, &numbers, &self.config.articles)?;
+            // An empty list would say that everything is in it.
+            if lines.is_empty() && !goods.is_empty() {
+                continue;
+            }
             events.push(happened(order, as_of, Event::Shipped(Shipment { lines, ..told.clone() })));
         }
         Ok(events)

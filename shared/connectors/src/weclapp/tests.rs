@@ -719,7 +719,7 @@ async fn once_the_order_is_booked_no_error_says_that_nothing_was_done() {
 
 #[tokio::test]
 async fn where_filters_are_ignored_nothing_is_created() {
-    let bench = Bench::new().await;
+    let bench = Bench::with(|options| options.warehouse_delay = Duration::from_secs(60), |_| {}).await;
     let mut other = prepaid("kaffee/1");
     for action in CHAIN {
         bench.done(&mut other, action).await;
