@@ -201,3 +201,6 @@ fn refused(error: AppError) -> AppReply {
         AppError::NoAddress => AppReply::Refused(Reply::Unavailable),
     }
 }
+
+#[cfg(test)]
+mod tests;
