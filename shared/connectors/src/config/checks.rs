@@ -70,7 +70,8 @@ fn of_shop(shop: &ShopConfig, say: &mut dyn FnMut(&str, &str)) {
     if shop.kind != ShopKind::Woocommerce && tells_by.is_some() {
         say("api.tracking", "only WooCommerce has several ways to be told of parcels");
     }
-    let reckons_in = "Smartstore needs its primary currency, as in EUR: no order of it names the currency of its amounts";
+    let reckons_in =
+        "Smartstore needs its primary currency, as in EUR: no order of it names the currency of its amounts";
     if shop.kind == ShopKind::Smartstore && shop.currency.is_none() {
         say("currency", reckons_in);
     }
