@@ -16,6 +16,7 @@ mod cli;
 mod faults;
 mod hostile;
 mod house;
+mod later;
 mod mail;
 mod privacy;
 mod recorded;

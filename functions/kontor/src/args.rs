@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, value_parser};
-use kontor_domain::{OrderKey, ShopId};
-use kontor_flow::{FailureClass, FailureState, OrderStatus, StepKey, StepName};
+use kontor_domain::OrderKey;
+use kontor_flow::{FailureClass, FailureState, OrderStatus};
 
 mod orders;
 mod shops;
@@ -201,6 +201,11 @@ pub(crate) enum Privacy {
         /// Days since the order was completed or cancelled.
         #[arg(long, value_parser = value_parser!(u32).range(1..))]
         days: u32,
+    },
+    /// Meet a request that a shop forwarded, and that is kept as a failure: tell or erase what is really held.
+    Answer {
+        /// The failure.
+        id: String,
     },
     /// What was done so far: when, by whom, to how many.
     Acts,

@@ -28,6 +28,7 @@ use tokio::sync::watch;
 
 use crate::fault::Wrong;
 use crate::house::open_engine;
+use crate::privacy::answer::{Met, answer as meet};
 use crate::privacy::{privacy_desk, refused};
 use crate::shops;
 use crate::up::stopped;
@@ -62,6 +63,8 @@ pub(crate) enum Question {
     Erase { person: Person, by: String },
     /// Erase what was over before then.
     Expire { before: Timestamp, by: String },
+    /// Meet a shop's request about personal data.
+    Meet { id: FailureId, by: String },
     /// What was done about personal data.
     Acts,
     /// Give a failure up.
@@ -89,6 +92,8 @@ pub(crate) enum Answer {
     Dossier(Box<Dossier>),
     /// What was erased.
     Erased(Erasure),
+    /// A shop's request is met.
+    Met(Met),
     /// From so many orders something was erased.
     Expired(usize),
     /// What was done about personal data.
@@ -124,6 +129,7 @@ pub(crate) async fn ask(data: &Path, question: Question) -> Result<Answer, BoxEr
         | Answer::Failure(_)
         | Answer::Dossier(_)
         | Answer::Erased(_)
+        | Answer::Met(_)
         | Answer::Expired(_)
         | Answer::Acts(_)) => Ok(answer),
     }
@@ -213,6 +219,7 @@ async fn work(engine: &Engine, question: Question) -> Result<Answer, BoxError> {
         Question::Expire { before, by } => {
             Answer::Expired(privacy_desk(engine).expire(before, &by, clock::now(), &|| false).await?)
         }
+        Question::Meet { id, by } => Answer::Met(meet(engine, &id, &by).await?),
         Question::Acts => Answer::Acts(engine.acts().await?),
         Question::Discard { id, because, by } => {
             Answer::Failure(Some(Box::new(desk().discard(&id, &because, &by, clock::now()).await?)))

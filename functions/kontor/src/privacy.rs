@@ -1,5 +1,7 @@
 //! `kontor privacy`: what is held of a person, told or erased, on one machine and in a deployed bundle.
 
+pub(crate) mod answer;
+
 use std::fs;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use kontor_aws::{Store, TableName};
 use kontor_domain::{Email, OrderKey};
 use kontor_embedded::Engine;
+use kontor_flow::FailureId;
 use kontor_flow::engine::{Dossier, Erasure, PrivacyDesk, PrivacyError};
 use kontor_flow::ports::{Archive, Failures, OrderIndex, OrderReader, OrderWriter, PrivacyAct};
 use kontor_flow::privacy::Person;
@@ -82,6 +85,15 @@ pub(crate) async fn run(place: &PlaceArgs, what: Privacy, out: Out) -> Result<Ex
         Privacy::Expire { days } => {
             let count = expire(place, days_ago(days)).await?;
             out.show(&json!({ "orders": count }), |_| format!("erased the persons from {count} orders"))?;
+        }
+        Privacy::Answer { id } => {
+            if place.table.is_some() {
+                let how = "answer requests of a deployed bundle with `kontor privacy export` and `erase`";
+                return Err(Wrong(how.to_owned()).into());
+            }
+            let question = Question::Meet { id: FailureId::typed(&id), by: place.by.clone() };
+            let Answer::Met(met) = ask(&place.data, question).await? else { return Err(unexpected()) };
+            out.show(&met, answer::Met::sentence)?;
         }
         Privacy::Acts => out.show(&acts(place).await?, |acts| list(acts))?,
     }

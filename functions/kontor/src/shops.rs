@@ -243,6 +243,10 @@ async fn sync_and_watch(
     out: Out,
 ) -> Result<ExitCode, BoxError> {
     let began = clock::now();
+    // Before the first start there is nothing known.
+    let told =
+        |known: Vec<Option<Progress>>| known.into_iter().next().flatten().map_or(0, |progress| progress.told);
+    let before = told(known(place, vec![shop.clone()]).await?);
     match &place.table {
         Some(table) => {
             if let Some(since) = since {
@@ -255,7 +259,6 @@ async fn sync_and_watch(
         out.show(&json!({ "shop": shop, "begun": true }), |_| format!("{shop} is being asked"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let before = known(place, vec![shop.clone()]).await?.into_iter().next().flatten().map_or(0, |p| p.told);
     let bar = bar(out);
     let done = loop {
         let progress = known(place, vec![shop.clone()]).await?.into_iter().next().flatten();

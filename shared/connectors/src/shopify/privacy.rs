@@ -58,12 +58,11 @@ fn sentence(request: &PrivacyRequest) -> String {
     };
     match request.wish {
         Wish::Data => format!(
-            "the shop asks what is held of a customer, {of}: run `kontor privacy export` for the address in the body of this \
-             message, give the merchant what it says, then discard the message"
+            "the shop asks what is held of a customer, {of}: run `kontor privacy answer` with the id of this failure, and give \
+             the merchant what it says"
         ),
         Wish::Erasure => format!(
-            "the shop asks to erase a customer, {of}: note the address in the body of this message, discard the message, \
-             then run `kontor privacy erase` for that address and for these orders"
+            "the shop asks to erase a customer, {of}: run `kontor privacy answer` with the id of this failure"
         ),
         Wish::ErasureOfAll => {
             "the shop asks to erase everybody who ordered in it, for it removed the app two days ago: \
