@@ -151,3 +151,94 @@ async fn every_recorded_order_of_shopify_is_taken_and_read() {
     assert!(all.len() >= 6);
     assert!(desk.orders().await >= 4);
 }
+
+/// Every recorded order of every shop: how it is read, and what it comes to.
+const KINDS: &str = "\
+shops:
+  - { id: woo, kind: woocommerce, url: \"https://woo.example\", flow: standard, webhook_secrets: [env:A], payments: PAYMENTS }
+  - { id: shopify, kind: shopify, url: \"https://shopify.example\", flow: standard, webhook_secrets: [env:A], payments: PAYMENTS }
+  - { id: shopware, kind: shopware, url: \"https://shopware.example\", flow: standard, webhook_secrets: [env:A], payments: PAYMENTS }
+  - { id: smartstore, kind: smartstore, url: \"https://smartstore.example\", currency: EUR, flow: standard, webhook_secrets: [env:A], payments: PAYMENTS }
+erp: { url: \"https://erp.example\", token: env:K, gross_channel: GROSS1, articles: { shipping: S, fee: F, discount: D, rounding: R } }
+";
+
+/// Whatever the recorded shops call their means of payment.
+const PAYMENTS: &str = "{ manual_in_shopify_test: prepaid, cod: cash_on_delivery, bacs: prepayment, none: prepaid, manual: prepaid, bogus: prepaid, \
+    shopify_payments: prepaid, gift_card: prepaid, payment_invoicepayment: invoice, payment_cashpayment: cash_on_delivery, \
+    payment_prepayment: prepayment, payment_paypal: prepaid, Payments.Prepayment: prepayment, Payments.Invoice: invoice, \
+    Payments.PayPalStandard: prepaid, Payments.PayPalPayUponInvoice: invoice }";
+
+/// An order in recorded traffic: its shop, the topic to read it by, and its body.
+type Recorded = (&'static str, &'static str, std::path::PathBuf, Vec<u8>);
+
+fn recorded_orders(contracts: &Path) -> Vec<Recorded> {
+    let mut all: Vec<Recorded> = Vec::new();
+    let mut add = |shop, topic, file: std::path::PathBuf| {
+        let body = std::fs::read(&file).unwrap();
+        all.push((shop, topic, file, body));
+    };
+    for file in files(&contracts.join("woocommerce/webhooks"), ".body") {
+        let about =
+            std::fs::read_to_string(file.to_string_lossy().replace(".body", ".headers.json")).unwrap();
+        if about.contains("\"order.") {
+            add("woo", "order.updated", file);
+        }
+    }
+    let rest = files(&contracts.join("shopify/rest_samples"), ".json").into_iter();
+    let rest = rest.filter(|file| file.file_name().unwrap().to_string_lossy().starts_with("order_"));
+    for file in files(&contracts.join("shopify/webhooks"), ".json").into_iter().chain(rest) {
+        add("shopify", "orders/updated", file);
+    }
+    for file in files(&contracts.join("smartstore"), ".json") {
+        if file.file_name().unwrap().to_string_lossy().starts_with("order-") {
+            add("smartstore", kontor_flow::storefront::FETCHED, file);
+        }
+    }
+    all
+}
+
+#[test]
+fn every_recorded_order_adds_up() {
+    let Some(contracts) = contracts() else { return };
+    let config = Config::parse("kontor.yaml", &KINDS.replace("PAYMENTS", PAYMENTS)).unwrap();
+    let reader = Reader(Arc::new(config));
+    let mut rows = Vec::new();
+    for (shop, topic, file, body) in recorded_orders(&contracts) {
+        let name = format!("{shop}/{}", file.file_name().unwrap().to_string_lossy());
+        let envelope = kontor_flow::Envelope {
+            shop: shop.parse().unwrap(),
+            topic: topic.to_owned(),
+            received_at: clock::now(),
+            headers: BTreeMap::new(),
+            body: kontor_flow::Payload::pack(&unwrapped(&body)),
+        };
+        let news = kontor_flow::ports::Intake::read(&reader, &envelope)
+            .unwrap_or_else(|error| panic!("{name}: {}", kontor_flow::remedy::chain(&error)));
+        for happened in news {
+            let placed = happened.events.iter().find_map(|record| match &record.event {
+                kontor_flow::Event::Placed(order) => Some(order.parts()),
+                _ => None,
+            });
+            let Some(parts) = placed else { continue };
+            // It could not have been built if its parts did not come to the shop's total exactly.
+            let sum = parts.total.minus(parts.rounding).unwrap();
+            rows.push(format!(
+                "{name:<58} {:>12} {:>14} {:>10}",
+                parts.number.to_string(),
+                sum.to_string(),
+                parts.rounding.to_string()
+            ));
+        }
+    }
+    println!("{:<58} {:>12} {:>14} {:>10}\n{}", "recorded", "order", "parts", "rounding", rows.join("\n"));
+    assert!(rows.len() >= 15, "only {} orders were found", rows.len());
+}
+
+/// The order itself: OData answers hold it in a list.
+fn unwrapped(body: &[u8]) -> Vec<u8> {
+    let whole: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    match whole.get("value").and_then(|list| list.get(0)) {
+        Some(order) => order.to_string().into_bytes(),
+        None => body.to_vec(),
+    }
+}

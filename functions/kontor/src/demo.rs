@@ -41,7 +41,9 @@ impl Case {
     fn new(shop: &str, number: u64, recording: Recording, who: &str) -> Result<Self, BoxError> {
         let id = match recording.kind() {
             traffic::Kind::Shopware => traffic::shopware_id(number),
-            traffic::Kind::Woocommerce | traffic::Kind::Shopify | traffic::Kind::Smartstore => number.to_string(),
+            traffic::Kind::Woocommerce | traffic::Kind::Shopify | traffic::Kind::Smartstore => {
+                number.to_string()
+            }
         };
         let key = format!("{shop}/{id}").parse()?;
         Ok(Self { key, recording, number, email: format!("{who}@example.test") })
@@ -150,7 +152,13 @@ async fn story(stage: &mut Stage) -> Result<Vec<OrderKey>, BoxError> {
     stage.pay_by_bank(&untold[0]);
     stage.wait("the outage delayed orders and lost none", &in_the_outage, OrderStatus::Completed).await?;
     stage.wait("paid prepayments are shipped and invoiced", &prepayment, OrderStatus::Completed).await?;
-    stage.wait("money that the ERP reports ships the order, and its shop is told", &untold, OrderStatus::Completed).await?;
+    stage
+        .wait(
+            "money that the ERP reports ships the order, and its shop is told",
+            &untold,
+            OrderStatus::Completed,
+        )
+        .await?;
     let all = ordinary.iter().chain(&prepayment).chain(&untold).chain(&in_the_outage);
     Ok(all.map(|case| case.key.clone()).collect())
 }

@@ -102,7 +102,8 @@ impl House {
         let mailer = mailer(&book, &plan.data)?;
         let tokens = Some(Arc::new(engine.clone()) as _);
         let options = ClientOptions { idle_connections: plan.width, ..ClientOptions::default() };
-        let registry = Registry::build(&book.config, &book.secrets, Scope::Everything, mailer, tokens, options)?;
+        let registry =
+            Registry::build(&book.config, &book.secrets, Scope::Everything, mailer, tokens, options)?;
         let (data, width, ask_every) = (plan.data, plan.width, plan.ask_every);
         Ok(Self { engine, book, library, registry: Arc::new(registry), data, width, ask_every })
     }

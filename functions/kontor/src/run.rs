@@ -9,7 +9,9 @@ use kontor_runtime::signals;
 use crate::args::{Args, Command};
 use crate::load::Load;
 use crate::out::Out;
-use crate::{bench, check, demo, failures, fault, flows, init, load, orders, privacy, push, sandbox, shops, up};
+use crate::{
+    bench, check, demo, failures, fault, flows, init, load, orders, privacy, push, sandbox, shops, up,
+};
 
 /// An order passes through thousands of small allocations in many threads: half of their cost with this one.
 #[global_allocator]

@@ -227,10 +227,12 @@ async fn deployed(table: &str) -> Store {
 async fn known(place: &StoreArgs, shops: Vec<ShopId>) -> Result<Vec<Option<Progress>>, BoxError> {
     match &place.table {
         Some(table) => progress(&deployed(table).await, &shops).await,
-        None => match ask(&place.data, Question::Progress { shops }).await? {
-            Answer::Progress(known) => Ok(known),
-            _ => Err(unexpected()),
-        },
+        None => {
+            let Answer::Progress(known) = ask(&place.data, Question::Progress { shops }).await? else {
+                return Err(unexpected());
+            };
+            Ok(known)
+        }
     }
 }
 
@@ -291,10 +293,10 @@ async fn sync_and_watch(
 }
 
 async fn begin(data: &Path, shop: &ShopId, since: Option<Timestamp>) -> Result<(), BoxError> {
-    match ask(data, Question::Sync { shop: shop.clone(), since }).await? {
-        Answer::Asked => Ok(()),
-        _ => Err(unexpected()),
-    }
+    let Answer::Asked = ask(data, Question::Sync { shop: shop.clone(), since }).await? else {
+        return Err(unexpected());
+    };
+    Ok(())
 }
 
 fn bar(out: Out) -> ProgressBar {

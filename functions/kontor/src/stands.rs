@@ -49,7 +49,11 @@ impl Stands {
     pub(crate) fn addresses(&self) -> Addresses {
         Addresses {
             erp: self.erp.url.clone(),
-            woocommerce: self.woocommerce.iter().map(|(id, shop)| ((*id).to_owned(), shop.url.clone())).collect(),
+            woocommerce: self
+                .woocommerce
+                .iter()
+                .map(|(id, shop)| ((*id).to_owned(), shop.url.clone()))
+                .collect(),
             shopify: self.shopify.url.clone(),
             shopware: self.shopware.url.clone(),
             smartstore: self.smartstore.url.clone(),

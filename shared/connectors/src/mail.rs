@@ -64,8 +64,8 @@ impl MailDesk {
         let Some(to) = order.parts().customer.email.clone() else { return Ok(None) };
         let facts = &job.order.facts;
         let about = About {
-            shipment: item(&job, &facts.shipments, |id| id.as_str()),
-            refund: item(&job, &facts.refunds, |id| id.as_str()),
+            shipment: item(job, &facts.shipments, |id| id.as_str()),
+            refund: item(job, &facts.refunds, |id| id.as_str()),
             received: facts.received(order.parts().currency).is_ok_and(|money| !money.is_zero()),
         };
         let name = job.command.template.as_deref().unwrap_or("confirmation");

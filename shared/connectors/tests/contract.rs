@@ -1,6 +1,6 @@
 //! What every shop's connector must do, one suite for all of them: whoever connects another kind of shop gets it by one entry in
 //! [`Bench::start`].
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to fail loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on is to fail loudly")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -236,7 +236,8 @@ impl Parcel {
                     "eventId": "1f0c2a6f9a7d4f0d8b1f5d6a7c8e9b00",
                 });
                 let data = json!({ "payload": payload, "event": "order.written" });
-                let body = json!({ "data": data, "source": source, "timestamp": now_ms() / 1_000 }).to_string();
+                let body =
+                    json!({ "data": data, "source": source, "timestamp": now_ms() / 1_000 }).to_string();
                 let mac = mac(secret, body.as_bytes())?;
                 let hex = mac.iter().map(|byte| format!("{byte:02x}")).collect();
                 (vec![("shopware-shop-signature", hex)], body)

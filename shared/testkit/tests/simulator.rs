@@ -61,7 +61,7 @@ impl Crew {
                 connectors: Arc::clone(&world) as _,
                 outbox: Arc::new(outbox(&world)),
                 closing: None,
-            polls: None,
+                polls: None,
                 sender: Arc::clone(&world) as _,
                 lease: LEASE,
                 skew: SKEW,

@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use super::{Deployed, Made, serve};
 use crate::apps::{AppReply, Apps};
 use crate::book::Library;
-use crate::{clock, settings};
 use crate::webhook::{Reply, receive_delivery, receive_hint};
+use crate::{clock, settings};
 
 /// A request, as an HTTP API hands it over; what is not read is left out
 /// (API Gateway developer guide, "AWS Lambda proxy integrations for HTTP APIs"). `Debug` shows how long it is, no more.
@@ -64,7 +64,11 @@ impl From<AppReply> for Response {
     fn from(reply: AppReply) -> Self {
         let kind = if reply.is_json() { "application/json" } else { "text/plain; charset=utf-8" };
         let status_code = reply.status();
-        Self { status_code, headers: BTreeMap::from([("content-type", kind)]), body: Cow::Owned(reply.into_text()) }
+        Self {
+            status_code,
+            headers: BTreeMap::from([("content-type", kind)]),
+            body: Cow::Owned(reply.into_text()),
+        }
     }
 }
 

@@ -578,8 +578,8 @@ fn a_refund_may_be_told_before_its_order() {
 #[test]
 fn requests_about_personal_data_are_kept_for_a_person() {
     for (topic, name, wanted, orders) in [
-        ("customers/data_request", "data-request", "`kontor privacy export`", 2),
-        ("customers/redact", "customer-redact", "`kontor privacy erase`", 2),
+        ("customers/data_request", "data-request", "`kontor privacy answer`", 2),
+        ("customers/redact", "customer-redact", "`kontor privacy answer`", 2),
         ("shop/redact", "shop-redact", "`kontor privacy expire`", 0),
     ] {
         let body = fixture(&format!("shopify/{name}.json"));

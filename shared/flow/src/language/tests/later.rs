@@ -89,9 +89,11 @@ fn money_that_went_back_is_credited_once_each_and_one_after_the_other() {
         Vec::<String>::new()
     );
     story.work();
-    let amount = |step: &str| match story.state(step) {
-        StepState::Done { result: StepResult::Credited { amount, .. } } => *amount,
-        other => panic!("{other:?}"),
+    let amount = |step: &str| {
+        let StepState::Done { result: StepResult::Credited { amount, .. } } = story.state(step) else {
+            panic!("{:?}", story.state(step))
+        };
+        *amount
     };
     assert_eq!((amount("credit/r1"), amount("credit/r2")), (eur("10.00"), eur("20.00")));
     assert_eq!(story.order.status, OrderStatus::Completed);

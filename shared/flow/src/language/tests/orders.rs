@@ -11,8 +11,8 @@ use rust_decimal::Decimal;
 use crate::apply::apply;
 use crate::plan::{Plan, plan};
 use crate::{
-    Booked, Command, Decision, Event, EventRecord, Facts, FailureClass, FailureId, FailureNote, Finish, Flow, Order, Queue,
-    StepKey, StepName, StepResult, StepState,
+    Booked, Command, Decision, Event, EventRecord, Facts, FailureClass, FailureId, FailureNote, Finish, Flow,
+    Order, Queue, StepKey, StepName, StepResult, StepState,
 };
 
 pub(super) fn eur(text: &str) -> Money {
