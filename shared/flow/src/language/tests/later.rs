@@ -21,6 +21,91 @@ fn larger(draft: &mut OrderDraft) {
 }
 
 #[test]
+fn a_prepayment_that_is_paid_after_three_days() {
+    let flow = standard();
+    let mut story = Story::of(&flow, |_| {});
+    story.work();
+    let mut told = vec![format!("day 0\n{}", story.standing())];
+    for day in 1..=2 {
+        assert_eq!(story.wait(days(1)), Vec::<String>::new(), "day {day}: booked, and nothing else");
+    }
+    assert_eq!(story.wait(days(1)), Vec::<String>::new());
+    assert_eq!(story.hear(payment("p1", PaymentSource::Shop, "119.79", story.now)), Vec::<String>::new());
+    told.push(format!("day 3, a cent is missing\n{}", story.standing()));
+    assert_eq!(story.hear(payment("p2", PaymentSource::Shop, "0.01", story.now)), ["payment"]);
+    story.work();
+    assert_eq!(story.hear(payment("p2", PaymentSource::Shop, "0.01", story.now)), Vec::<String>::new());
+    told.push(format!("day 3, paid\n{}", story.standing()));
+    assert_eq!(story.hear(shipment("s1", story.now)).len(), 2, "the customer and the shop are told");
+    story.work();
+    told.push(format!("shipped\n{}", story.standing()));
+    for _ in 0..30 {
+        assert_eq!(story.wait(days(1)), Vec::<String>::new(), "no reminder, no cancellation");
+    }
+    insta::assert_snapshot!(told.join("\n\n"), @r#"
+    day 0
+    confirmation: done
+    credit: skipped, no money went back
+    customer: done
+    invoice: waiting on release
+    payment: waiting on release
+    release: waiting on order.paid || payment.terms == "invoice" || payment.terms == "cash_on_delivery"
+    sales_order: done
+    shipment: waiting on release
+    shipped_mail: waiting on shipment
+    tell_paid: waiting on release
+    tell_shop: waiting on shipment
+    update: skipped, nothing was changed since
+    = waiting
+
+    day 3, a cent is missing
+    confirmation: done
+    credit: skipped, no money went back
+    customer: done
+    invoice: waiting on release
+    payment: waiting on release
+    release: waiting on order.paid || payment.terms == "invoice" || payment.terms == "cash_on_delivery"
+    sales_order: done
+    shipment: waiting on release
+    shipped_mail: waiting on shipment
+    tell_paid: waiting on release
+    tell_shop: waiting on shipment
+    update: skipped, nothing was changed since
+    = waiting
+
+    day 3, paid
+    confirmation: done
+    credit: skipped, no money went back
+    customer: done
+    invoice: done
+    payment: done
+    release: done
+    sales_order: done
+    shipment: done
+    shipped_mail: waiting on shipments
+    tell_paid: skipped, not order.paid && payment.source in ["erp", "operator"]
+    tell_shop: waiting on shipments
+    update: skipped, nothing was changed since
+    = waiting
+
+    shipped
+    confirmation: done
+    credit: skipped, no money went back
+    customer: done
+    invoice: done
+    payment: done
+    release: done
+    sales_order: done
+    shipment: done
+    shipped_mail/s1: done
+    tell_paid: skipped, not order.paid && payment.source in ["erp", "operator"]
+    tell_shop/s1: done
+    update: skipped, nothing was changed since
+    = completed
+    "#);
+}
+
+#[test]
 fn an_edit_before_the_money_is_booked_and_then_paid_and_shipped() {
     let flow = standard();
     let mut story = Story::of(&flow, |_| {});
