@@ -18,6 +18,7 @@ mod hostile;
 mod house;
 mod later;
 mod mail;
+mod prepaid;
 mod privacy;
 mod recorded;
 mod security;

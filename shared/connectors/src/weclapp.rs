@@ -18,6 +18,7 @@ mod errors;
 mod lookup;
 mod order;
 mod party;
+mod prepayment;
 mod rates;
 mod reference;
 mod update;

@@ -83,7 +83,8 @@ fn is_final(kind: Option<&InvoiceType>) -> bool {
     matches!(kind, Some(InvoiceType::Standard | InvoiceType::Retail | InvoiceType::Final))
 }
 
-fn is_prepayment(kind: Option<&InvoiceType>) -> bool {
+/// Whether it is a request for a prepayment.
+pub(super) fn is_prepayment(kind: Option<&InvoiceType>) -> bool {
     matches!(kind, Some(InvoiceType::Prepayment))
 }
 
@@ -166,8 +167,9 @@ pub(super) async fn payment(session: &Session<'_>, job: Job<'_>) -> Outcome {
     Ok(booked)
 }
 
-async fn open_item(session: &Session<'_>, invoice: &str) -> Result<Option<OpenItem>, CallError> {
-    let query = [("salesInvoiceId-eq", invoice), ("properties", "id,salesInvoiceId,cleared")];
+/// The open item of an invoice, if it has one.
+pub(super) async fn open_item(session: &Session<'_>, invoice: &str) -> Result<Option<OpenItem>, CallError> {
+    let query = [("salesInvoiceId-eq", invoice), ("properties", "id,salesInvoiceId,cleared,amountPaid")];
     let asked_for = |item: &OpenItem| item.sales_invoice_id.as_deref() == Some(invoice);
     let items = session.select("GET /salesOpenItem", "/salesOpenItem", &query, asked_for).await?;
     Ok(items.into_iter().next())

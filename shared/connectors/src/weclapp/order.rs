@@ -240,7 +240,7 @@ pub(super) fn check_total(
     booked: &SalesOrder,
     written: &Written<'_>,
 ) -> Result<(), CallError> {
-    let bound = order.currency.smallest().amount() * Decimal::from(positions);
+    let bound = roundings(order, positions);
     let (id, Written { how, advice }) = (&booked.id, written);
     let (Some(gross), Some(net)) = (booked.gross_amount, booked.net_amount) else {
         return Err(unmapped(format!(
@@ -259,6 +259,11 @@ pub(super) fn check_total(
         }
     }
     Ok(())
+}
+
+/// What the ERP's total may differ from the shop's: a cent per position.
+pub(super) fn roundings(order: &OrderDraft, positions: usize) -> Decimal {
+    order.currency.smallest().amount() * Decimal::from(positions)
 }
 
 /// All the tax the shop reckoned.

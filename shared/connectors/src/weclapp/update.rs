@@ -1,5 +1,5 @@
-//! A sales order brought up to what the order in the shop is now, as long as nothing was made out of it. After that a person
-//! decides: a parcel is under way, or a document says something else.
+//! A sales order brought up to what the order in the shop is now, as long as nothing was made out of it but a prepayment invoice
+//! ([`super::prepayment`]). After that a person decides: a parcel is under way, or a document says something else.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,10 @@ use kontor_flow::ports::Job;
 use kontor_flow::{Booked, CallError, StepResult};
 
 use super::amounts::{Position, positions};
-use super::chain::{invoices_of, shipments_of};
+use super::chain::{invoices_of, is_prepayment, shipments_of};
 use super::client::Session;
 use super::order::{Written, check_total, commission, confirm, note};
+use super::prepayment::{self, Standing};
 use super::wire::{
     InvoiceStatus, InvoiceType, OrderContent, OrderStatus, SalesInvoice, SalesOrder, Shipment,
     ShipmentStatus, StatusChange, WholeAddress,
@@ -23,8 +24,9 @@ const READ_ORDER: &str = "GET /salesOrder/id/{id}";
 const WRITE_ORDER: &str = "PUT /salesOrder/id/{id}";
 
 impl Weclapp {
-    /// Opens the order again, writes it anew, holds its total against the shop's, and confirms it. Every part of that may
-    /// be done twice: the same content is written each time.
+    /// Opens the order again, writes it anew, holds its total against the shop's, and confirms it; before that goes a
+    /// prepayment invoice over another amount, which the confirmation replaces. Every part of that may be done twice: the
+    /// same content is written each time, and what is cancelled already does not count.
     pub(super) async fn update(&self, session: &Session<'_>, job: Job<'_>) -> Outcome {
         // Of a cancelled order nothing is to be kept up to date, and an attempt that was lost has left nothing new behind.
         if is_withdrawn(&job) {
@@ -33,13 +35,15 @@ impl Weclapp {
         let order = placed(&job)?.parts();
         let booked = Booked::of(&job.order.facts)
             .ok_or_else(|| unmapped("the shop has not told the order yet".to_owned()))?;
-        let there = changeable(session, &job).await?;
+        let (there, invoice) = changeable(session, &job).await?;
         let positions = positions(order, &self.config.articles)?;
+        let standing = prepayment::standing(session, &job, &there, invoice.as_ref(), positions.len()).await?;
         let advice = format!("Or correct and confirm the sales order in the ERP by hand, {}", settles(&job));
         let written = Written { how: "brought up to date", advice: &advice };
-        let changed = self.write(session, &job, &positions, there).await?;
+        let changed = self.write(session, &job, &positions, (there, standing)).await?;
         check_total(order, positions.len(), &changed, &written)?;
-        confirm(session, order, positions.len(), changed, &written).await?;
+        let confirmed = confirm(session, order, positions.len(), changed, &written).await?;
+        prepayment::check(session, &job, &confirmed, positions.len()).await?;
         Ok(StepResult::Updated { booked })
     }
 
@@ -48,13 +52,21 @@ impl Weclapp {
         session: &Session<'_>,
         job: &Job<'_>,
         positions: &[Position],
-        there: SalesOrder,
+        (there, standing): (SalesOrder, Standing),
     ) -> Result<SalesOrder, CallError> {
         let order = placed(job)?;
         let parts = order.parts();
         let numbers: BTreeSet<String> = positions.iter().map(|position| position.article.clone()).collect();
         let ids = self.article_ids(session, &numbers, job.now).await?;
         let currency = self.currency_id(session, parts.currency.code(), job.now).await?;
+        let there = match standing {
+            Standing::Holds => there,
+            Standing::Outdated { invoice } => {
+                prepayment::cancel(session, job, &there, &invoice).await?;
+                // Its version may have gone up with that.
+                read(session, &there.id).await?
+            }
+        };
         let there = reopened(session, there).await?;
         let (order_items, carriage) = self.rows(order, positions, &ids);
         let had_carriage = !there.shipping_cost_items.is_empty();
@@ -90,12 +102,18 @@ async fn reopened(session: &Session<'_>, there: SalesOrder) -> Result<SalesOrder
     session.change(WRITE_ORDER, "salesOrder", &there.id, &change).await
 }
 
-/// The sales order as it is now, if nothing stands against changing it.
-async fn changeable(session: &Session<'_>, job: &Job<'_>) -> Result<SalesOrder, CallError> {
+async fn read(session: &Session<'_>, id: &str) -> Result<SalesOrder, CallError> {
+    let found = session.find::<SalesOrder>(READ_ORDER, "salesOrder", id).await?;
+    found.ok_or_else(|| unmapped(format!("sales order {id} is not there any more")))
+}
+
+/// The sales order as it is now, and its prepayment invoice, if nothing else stands against changing it.
+async fn changeable(
+    session: &Session<'_>,
+    job: &Job<'_>,
+) -> Result<(SalesOrder, Option<SalesInvoice>), CallError> {
     let id = sales_order_id(job)?;
-    let Some(there) = session.find::<SalesOrder>(READ_ORDER, "salesOrder", id.as_str()).await? else {
-        return Err(unmapped(format!("sales order {id} is not there any more")));
-    };
+    let there = read(session, id.as_str()).await?;
     let name = there.order_number.as_deref().unwrap_or(&there.id);
     match &there.status {
         OrderStatus::Entered | OrderStatus::Confirmed => {}
@@ -125,14 +143,20 @@ async fn changeable(session: &Session<'_>, job: &Job<'_>) -> Result<SalesOrder, 
         return Err(refused(READ_ORDER, "goods_left", title));
     }
     let invoices = invoices_of(session, id).await?;
-    match invoices.iter().find(|invoice| counts(invoice)) {
-        Some(invoice) => Err(invoiced(invoice, name, job)),
-        None => Ok(there),
+    let mut counting = invoices.into_iter().filter(counts);
+    match (counting.next(), counting.next()) {
+        (None, _) => Ok((there, None)),
+        (Some(only), None) if is_prepayment(only.sales_invoice_type.as_ref()) => Ok((there, Some(only))),
+        (Some(first), second) => {
+            let is_other = |invoice: &SalesInvoice| !is_prepayment(invoice.sales_invoice_type.as_ref());
+            let told = second.into_iter().chain(counting).find(is_other).unwrap_or(first);
+            Err(invoiced(&told, name, job))
+        }
     }
 }
 
 /// A credit note is of an invoice that was cancelled, or there is that invoice too.
-fn counts(invoice: &SalesInvoice) -> bool {
+pub(super) fn counts(invoice: &SalesInvoice) -> bool {
     invoice.status != InvoiceStatus::Cancelled && invoice.sales_invoice_type != Some(InvoiceType::CreditNote)
 }
 
@@ -170,8 +194,8 @@ fn invoiced(invoice: &SalesInvoice, order: &str, job: &Job<'_>) -> CallError {
     let (what, way) = match &invoice.sales_invoice_type {
         Some(InvoiceType::Prepayment) => (
             "prepayment invoice",
-            "Decide what the customer is to pay: cancel that invoice and correct the sales order in the ERP by hand, or \
-             undo the change in the shop",
+            "It is one of several: decide which one holds, cancel the others in the ERP and replay, or undo the change in \
+             the shop",
         ),
         Some(
             InvoiceType::Standard

@@ -371,4 +371,6 @@ pub(super) struct OpenItem {
     pub(super) sales_invoice_id: Option<String>,
     #[serde(default)]
     pub(super) cleared: bool,
+    #[serde(default)]
+    pub(super) amount_paid: Option<Number>,
 }

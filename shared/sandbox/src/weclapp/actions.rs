@@ -180,8 +180,9 @@ impl Books {
     pub(crate) fn update_payment(&mut self, id: u64, body: &[u8]) -> Result<String, Refusal> {
         let sent = parse::object(body)?;
         only(&sent, &["paymentState", "datePaid"])?;
-        if !self.open_items.contains_key(&id) {
-            return Err(Refusal::not_found("salesOpenItem"));
+        let item = self.open_items.get(&id).ok_or_else(|| Refusal::not_found("salesOpenItem"))?;
+        if self.invoices.get(&item.invoice).is_some_and(|invoice| invoice.status == "CANCELLED") {
+            return Err(Refusal::consistency("the invoice is cancelled", "paymentState"));
         }
         let state = parse::word(&sent, "paymentState", &["PAID", "UNPAID"])?;
         let state = state.ok_or_else(|| Refusal::missing("paymentState"))?;
@@ -216,10 +217,7 @@ impl Books {
     pub(crate) fn pay(&mut self, order: &str) -> Option<u64> {
         let by_key = self.order_by_key.get(order).and_then(|ids| ids.first()).copied();
         let id = by_key.or_else(|| order.parse().ok())?;
-        let invoices = &self.orders.get(&id)?.invoices;
-        let prepayment =
-            invoices.iter().filter_map(|id| self.invoices.get(id)).find(|i| i.kind == "PREPAYMENT_INVOICE");
-        let item = prepayment?.open_item?;
+        let item = self.live_prepayment(id)?.open_item?;
         self.set_paid(item, true, None);
         Some(id)
     }

@@ -270,6 +270,13 @@ impl SalesOrder {
     }
 }
 
+impl Invoice {
+    /// Whether it is a prepayment invoice that was not cancelled.
+    pub(crate) fn asks_for_prepayment(&self) -> bool {
+        self.kind == "PREPAYMENT_INVOICE" && self.status != "CANCELLED"
+    }
+}
+
 impl OpenItem {
     /// As answered.
     pub(crate) fn render(&self, gross: Decimal) -> String {

@@ -138,6 +138,11 @@ impl Books {
         invoice.status = "CANCELLED";
         invoice.version += 1;
         invoice.modified = now;
+        let order = invoice.order;
+        if let Some(order) = self.orders.get_mut(&order) {
+            order.version += 1;
+            order.modified = now;
+        }
         Ok(id)
     }
 

@@ -120,9 +120,11 @@ impl Books {
         self.render("salesOrder", id).ok_or_else(|| Refusal::not_found("salesOrder"))
     }
 
-    /// Confirming a prepayment order writes its prepayment invoice, with an open item where the tenant says so.
+    /// Confirming a prepayment order writes its prepayment invoice, with an open item where the tenant says so; not where it
+    /// has one already.
     fn invoice_prepayment(&mut self, order: u64) {
-        if self.orders.get(&order).is_none_or(|order| order.payment != "PREPAYMENT") {
+        let is_prepayment = self.orders.get(&order).is_some_and(|order| order.payment == "PREPAYMENT");
+        if !is_prepayment || self.live_prepayment(order).is_some() {
             return;
         }
         let invoice = self.new_invoice(order, "PREPAYMENT_INVOICE", "DOCUMENT_CREATED");
@@ -132,6 +134,12 @@ impl Books {
                 invoice.status = "OPEN_ITEM_CREATED";
             }
         }
+    }
+
+    /// The prepayment invoice of a sales order that was not cancelled.
+    pub(crate) fn live_prepayment(&self, order: u64) -> Option<&Invoice> {
+        let mut invoices = self.orders.get(&order)?.invoices.iter().filter_map(|id| self.invoices.get(id));
+        invoices.find(|invoice| invoice.asks_for_prepayment())
     }
 
     /// A new invoice of a sales order.

@@ -46,7 +46,8 @@ pub struct CreditNote {
 /// Documents that are there more than once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Doubled {
-    /// What kind: `customer`, `sales_order`, `shipment`, `invoice`, `credit_note`.
+    /// What kind: `customer`, `sales_order`, `shipment`, `invoice`, `prepayment_invoice` (that were not
+    /// cancelled), `credit_note`.
     pub kind: String,
     /// The order's key, or the id of the first customer.
     pub key: String,
@@ -178,10 +179,18 @@ impl Books {
             let invoices =
                 live.iter().flat_map(|order| &order.invoices).filter_map(|id| self.invoices.get(id));
             let counts = |invoice: &&Invoice| !matches!(invoice.kind, "PREPAYMENT_INVOICE" | "CREDIT_NOTE");
-            let invoices = invoices.filter(counts).count();
-            [("sales_order", live.len()), ("shipment", shipments), ("invoice", invoices)]
-                .into_iter()
-                .filter_map(move |(kind, count)| several(kind, key, count))
+            let (invoices, prepayments) = (
+                invoices.clone().filter(counts).count(),
+                invoices.filter(|invoice| invoice.asks_for_prepayment()).count(),
+            );
+            [
+                ("sales_order", live.len()),
+                ("shipment", shipments),
+                ("invoice", invoices),
+                ("prepayment_invoice", prepayments),
+            ]
+            .into_iter()
+            .filter_map(move |(kind, count)| several(kind, key, count))
         });
         let mut credits: BTreeMap<(u64, &str), usize> = BTreeMap::new();
         for note in self.credit_notes.iter().filter_map(|id| self.invoices.get(id)) {

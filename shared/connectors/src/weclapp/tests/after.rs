@@ -7,6 +7,8 @@ use kontor_sandbox::weclapp::CreditNote;
 
 use super::*;
 
+mod prepaid;
+
 const BOOK: [Action; 2] = [Action::ErpCustomer, Action::ErpSalesOrder];
 const INVOICED: [Action; 3] = [Action::ErpCustomer, Action::ErpSalesOrder, Action::ErpInvoice];
 
@@ -146,6 +148,7 @@ async fn what_was_shipped_or_invoiced_or_closed_is_for_a_person_to_decide() {
     for action in BOOK {
         bench.done(&mut waiting, action).await;
     }
+    assert!(bench.erp.state().pay("kaffee/3"));
     let mut closed = bench.booked("kaffee/4", &BOOK).await;
     let id = closed.facts.sales_order_id().unwrap().clone();
     bench.post(&format!("/salesOrder/id/{id}/manuallyClose"), "{}").await;
@@ -172,7 +175,7 @@ async fn what_was_shipped_or_invoiced_or_closed_is_for_a_person_to_decide() {
     insta::assert_snapshot!(told.join("\n"), @r"
     weclapp refused GET /shipment with status 409: shipment: the order was changed in the shop, but shipment LS-N of sales order SO-N is with the warehouse already. Decide what the customer gets: stop or complete the parcel and correct the sales order in the ERP by hand, or undo the change in the shop; then `kontor orders settle kaffee/1 update/1` tells Kontor that it is done
     weclapp refused GET /salesInvoice with status 409: invoice: the order was changed in the shop, but invoice RE-N of sales order SO-N is written already, and its amount would no longer fit. Decide what holds: cancel or credit that invoice and correct the sales order in the ERP by hand, or undo the change in the shop; then `kontor orders settle kaffee/2 update/1` tells Kontor that it is done
-    weclapp refused GET /salesInvoice with status 409: invoice: the order was changed in the shop, but prepayment invoice RE-N of sales order SO-N is written already, and its amount would no longer fit. Decide what the customer is to pay: cancel that invoice and correct the sales order in the ERP by hand, or undo the change in the shop; then `kontor orders settle kaffee/3 update/1` tells Kontor that it is done
+    weclapp refused GET /salesInvoice with status 409: paid: the order was changed in the shop, but prepayment invoice RE-N of sales order SO-N is paid already, and its amount would no longer fit. Decide what becomes of the money: collect or pay back the difference and correct the sales order in the ERP by hand, or undo the change in the shop; then `kontor orders settle kaffee/3 update/1` tells Kontor that it is done
     weclapp refused GET /salesOrder/id/{id} with status 409: order_closed: the order was changed in the shop, but sales order SO-N is MANUALLY_CLOSED. Decide what holds: book the change by hand, or undo it in the shop; then `kontor orders settle kaffee/4 update/1` tells Kontor that it is done
     weclapp refused GET /shipment with status 409: shipment: the order was changed in the shop, but shipment LS-N of sales order SO-N has left already. Decide what the customer gets: stop or complete the parcel and correct the sales order in the ERP by hand, or undo the change in the shop; then `kontor orders settle kaffee/1 update/1` tells Kontor that it is done
     ");

@@ -158,3 +158,40 @@ async fn the_warehouse_is_held_and_ships_in_parts_over_http() {
     assert_eq!(erp.get(&format!("/salesOrder/id/{id}")).await.1["shipped"], true);
     assert_eq!(erp.erp.report().doubled, [], "parts are no doubled shipments");
 }
+
+#[tokio::test]
+async fn a_prepayment_invoice_is_written_anew_only_where_none_is_left() {
+    let erp = Client::new(&Options::default()).await;
+    let id = erp.order("kaffee/1", "PREPAYMENT").await;
+    let path = format!("/salesOrder/id/{id}");
+    let again = async || {
+        for status in ["ORDER_ENTRY_IN_PROGRESS", "ORDER_CONFIRMATION_PRINTED"] {
+            assert_eq!(erp.put(&path, json!({ "status": status })).await.0, StatusCode::OK);
+        }
+        let invoices = erp.erp.report().invoices;
+        invoices.into_iter().map(|invoice| (invoice.id, invoice.status)).collect::<Vec<_>>()
+    };
+    let kept = again().await;
+    assert_eq!(kept.len(), 1, "it is there already");
+    let first = kept[0].0.clone();
+    let (_, items) = erp.get(&format!("/salesOpenItem?salesInvoiceId-eq={first}")).await;
+    let item = items["result"][0]["id"].as_str().unwrap().to_owned();
+    let (_, before) = erp.get(&path).await;
+    let cancel = format!("/salesInvoice/id/{first}/cancel");
+    assert_eq!(erp.post(&cancel, json!({"reason": "x"})).await.0, StatusCode::BAD_REQUEST);
+    let (status, cancelled) = erp.post(&cancel, json!({})).await;
+    assert_eq!((status, &cancelled["result"]["status"]), (StatusCode::OK, &json!("CANCELLED")));
+    let stale = json!({"version": before["version"], "status": "ORDER_ENTRY_IN_PROGRESS"});
+    assert_eq!(kind(&erp.put(&path, stale).await.1), "optimistic_lock", "the order has changed with it");
+    let payment = json!({"paymentState": "PAID"});
+    let (status, _) = erp.post(&format!("/salesOpenItem/id/{item}/updatePaymentState"), payment).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "nobody pays a cancelled invoice");
+    assert!(!erp.erp.state().pay("kaffee/1"), "there is none to pay");
+    assert_eq!(again().await.len(), 2);
+    assert!(erp.erp.state().pay("kaffee/1"));
+    let live = erp.erp.report().invoices.remove(1);
+    assert_eq!(live.status, "OPEN_ITEM_CREATED");
+    let paid = format!("/salesInvoice/id/{}", live.id);
+    assert_eq!(erp.get(&paid).await.1["paymentStatus"], "PAID");
+    assert_eq!(erp.post(&format!("{paid}/cancel"), json!({})).await.0, StatusCode::BAD_REQUEST);
+}
