@@ -17,7 +17,7 @@ use kontor_flow::ports::{Configs as _, Mailer, StoredConfig};
 use kontor_flow::remedy::{BoxError, chain};
 use kontor_flow::{Address, Queue};
 use kontor_runtime::apps::Apps;
-use kontor_runtime::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, POLLING, Worker};
+use kontor_runtime::batch::{AlertWorker, CommandWorker, EventWorker, HOLD, LEASE, POLLING, Worker};
 use kontor_runtime::book::{Book, Library, Vault};
 use kontor_runtime::{clock, polls};
 use tokio::net::TcpListener;
@@ -190,6 +190,7 @@ impl House {
             sender: Arc::new(self.engine.clone()),
             clock: clock::now,
             limit: POLLING,
+            hold: HOLD,
             addresses: self.book.config.webhook_addresses(),
         }
     }

@@ -106,6 +106,9 @@ pub const LIMIT: Duration = Duration::from_secs(110);
 /// How long a shop is asked in one go: the last call of it may take its time, and others wait for their turn.
 pub const POLLING: Duration = Duration::from_secs(40);
 
+/// How long such a run holds its lock: longer than any worker may take, so that no other begins before.
+pub const HOLD: Duration = LIMIT.saturating_add(Duration::from_secs(20));
+
 /// How far apart the clocks of two functions may be: each of them five minutes off, one ahead and one behind.
 pub const SKEW: Duration = Duration::from_secs(600);
 

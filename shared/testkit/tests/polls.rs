@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use kontor_domain::{OrderKey, ShopId, ShopOrderId};
+use kontor_domain::{OrderKey, OrderLife, ShopId, ShopOrderId};
 use kontor_flow::apply::apply;
-use kontor_flow::engine::{PollDesk, Progress, Verdict};
+use kontor_flow::engine::{Parked, PollDesk, Progress, Verdict};
 use kontor_flow::order::OrderSummary;
 use kontor_flow::ports::{
     Connector, Connectors, Cursors, Intake, Job, OrderFilter, OrderIndex, OrderReader, Outgoing, Owner,
@@ -37,6 +37,9 @@ fn go(seconds: i64) {
     NOW.set(NOW.get() + seconds);
 }
 
+/// How long a run holds its lock.
+const HOLD: Duration = Duration::from_secs(130);
+
 /// An order in the shop, in its last revision.
 #[derive(Clone, Copy)]
 struct Kept {
@@ -61,6 +64,13 @@ struct Town {
     trouble: Mutex<Trouble>,
     calls: Mutex<u32>,
     pause: Mutex<Option<Duration>>,
+    /// How many seconds a page takes.
+    slow: Mutex<i64>,
+    /// The call that is never answered.
+    silent: Mutex<Option<u32>>,
+    /// An order that the shop refuses to show, and one that is too long for a queue.
+    refused: Mutex<Option<u64>>,
+    huge: Mutex<Option<u64>>,
     hooks: Mutex<Vec<Hook>>,
     known: Mutex<BTreeMap<OrderKey, Order>>,
     cursors: Mutex<BTreeMap<String, (Owner, Timestamp, String)>>,
@@ -75,6 +85,10 @@ impl Town {
             trouble: Mutex::new(Trouble::None),
             calls: Mutex::default(),
             pause: Mutex::default(),
+            slow: Mutex::new(1),
+            silent: Mutex::default(),
+            refused: Mutex::default(),
+            huge: Mutex::default(),
             hooks: Mutex::default(),
             known: Mutex::default(),
             cursors: Mutex::default(),
@@ -101,6 +115,7 @@ impl Town {
             sender: Arc::clone(self) as _,
             clock: now,
             limit: Duration::from_secs(40),
+            hold: HOLD,
             addresses: BTreeMap::from([(
                 shop(),
                 "https://you.example/webhooks/woocommerce/kaffee".to_owned(),
@@ -109,8 +124,22 @@ impl Town {
     }
 
     async fn ask(self: &Arc<Self>, what: Inquiry) -> Verdict {
+        self.ask_again(what, 1).await
+    }
+
+    async fn ask_again(self: &Arc<Self>, what: Inquiry, receives: u32) -> Verdict {
         let owner = Owner(format!("run at {}", NOW.get()));
-        self.desk().poll(&Poll { shop: shop(), what }, &owner, now()).await
+        self.desk().poll(&Poll { shop: shop(), what }, receives, &owner, now()).await
+    }
+
+    /// The failures there are: what each message says, what it is, why. The rest stays where it is.
+    fn failures(&self) -> Vec<(String, Parked)> {
+        let mut sent = self.sent.lock().unwrap();
+        let (dead, rest) =
+            std::mem::take(&mut *sent).into_iter().partition(|(to, _)| *to == Address::Dead(Queue::Shops));
+        *sent = rest;
+        let dead: Vec<(Address, Outgoing)> = dead;
+        dead.into_iter().map(|(_, m)| (m.body, Parked::from_attributes(&m.attributes))).collect()
     }
 
     /// Reads what was told, as work-events does. Answers how many deliveries there were.
@@ -222,6 +251,9 @@ impl Storefront for Town {
         asked: Timestamp,
     ) -> Result<OrderPage, CallError> {
         self.called()?;
+        if *self.silent.lock().unwrap() == Some(*self.calls.lock().unwrap()) {
+            std::future::pending::<()>().await;
+        }
         let after = page.map(|page| {
             let (stamp, id) = page.split_once('/').unwrap();
             (stamp.parse::<i64>().unwrap(), id.parse::<u64>().unwrap())
@@ -241,13 +273,22 @@ impl Storefront for Town {
         let next = found.last().filter(|_| more).map(|(stamp, id, _)| format!("{stamp}/{id}"));
         let orders = found.into_iter().map(|(_, id, kept)| Self::sighting(id, kept, asked)).collect();
         // Time goes by while it is read.
-        go(1);
+        go(*self.slow.lock().unwrap());
+        let huge = *self.huge.lock().unwrap();
+        let mut orders: Vec<Sighting> = orders;
+        for sighting in orders.iter_mut().filter(|s| huge.is_some_and(|id| s.order == order_id(id))) {
+            sighting.envelope.body = Payload::Text(" ".repeat(1_000_000));
+        }
         Ok(OrderPage { orders, next, pause: *self.pause.lock().unwrap() })
     }
 
     async fn order(&self, id: &ShopOrderId, asked: Timestamp) -> Result<Option<Sighting>, CallError> {
         self.called()?;
         let id: u64 = id.as_str().parse().unwrap();
+        if *self.refused.lock().unwrap() == Some(id) {
+            let (system, call) = (System::Woocommerce, "GET /orders");
+            return Err(CallError::Refused { system, call, status: 400, problem: Problem::default() });
+        }
         let kept = self.kept.lock().unwrap().get(&id).copied().filter(|kept| kept.seen_from <= NOW.get());
         Ok(kept.map(|kept| Self::sighting(id, kept, asked)))
     }
@@ -465,8 +506,19 @@ async fn two_runs_at_once_are_one() {
     let name = Progress::name(&shop());
     let until = now() + SignedDuration::from_secs(60);
     town.lock(&name, &Owner("another".to_owned()), now(), until).await.unwrap().unwrap();
-    assert_eq!(town.ask(Inquiry::Changed).await, Verdict::Done);
-    assert_eq!(*town.calls.lock().unwrap(), 0);
+    // What the poll is for may be news to that run: it comes again, and not for ever.
+    let mut pauses = Vec::new();
+    for receives in 1.. {
+        match town.ask_again(Inquiry::Changed, receives).await {
+            Verdict::Again { attempts, after } => pauses.push((attempts, after.unwrap())),
+            verdict => {
+                assert_eq!(verdict, Verdict::Done);
+                break;
+            }
+        }
+    }
+    assert_eq!(pauses, [(1, Duration::from_secs(10)), (2, HOLD)]);
+    assert_eq!((*town.calls.lock().unwrap(), town.sent.lock().unwrap().len()), (0, 0));
     go(61);
     town.ask(Inquiry::Changed).await;
     assert_eq!(town.read(), 1, "a run that died holds nobody up for long");
@@ -537,14 +589,137 @@ async fn what_a_shop_changes_silently_is_found_by_night() {
     go(3600);
     let stamp = town.kept.lock().unwrap()[&2].stamp;
     town.kept.lock().unwrap().insert(2, Kept { stamp, seen_from: 0, word: 9 });
+    town.ask(Inquiry::Open).await;
+    assert_eq!(town.read(), 1, "the unchanged ones are not told");
+    assert_eq!(town.word_of(2), Some(9));
+}
+
+#[tokio::test]
+async fn an_order_the_shop_does_not_show_is_a_persons_to_decide_once() {
+    let town = town();
+    for id in 1..=4 {
+        town.change(id, 1);
+    }
+    town.ask(Inquiry::Changed).await;
+    town.read();
+    // What is known to be over in the shop is nobody's to decide.
+    let key = |id| OrderKey::new(shop(), order_id(id));
+    let event = Event::Life(OrderLife::Cancelled);
+    let events = vec![EventRecord { as_of: now(), seen: None, event }];
+    town.hear(&Happened { order: key(4), events });
+    let gone = [3, 4].map(|id| town.kept.lock().unwrap().remove(&id).unwrap());
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        go(24 * 3600);
+        assert_eq!(town.ask(Inquiry::Open).await, Verdict::Done);
+        told.extend(town.failures());
+        assert_eq!(town.read(), 0, "nothing happens to the order itself");
+    }
+    let [(body, parked)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(parked.order, Some(key(3)));
+    for words in
+        ["the shop kaffee does not show the order 3 any more", "restored", "if it was deleted, cancel it"]
+    {
+        assert!(parked.cause.contains(words), "{}", parked.cause);
+    }
+    assert_eq!(town.known.lock().unwrap()[&key(3)].facts.life(), OrderLife::Open);
+    // A replay looks once more.
+    let Message::Delivery(word) = Message::decode(body).unwrap() else { panic!("{body}") };
+    assert_eq!(town.desk().fetch(&word, 1, now()).await, Verdict::Park(parked.clone()));
+    town.kept.lock().unwrap().insert(3, gone[0]);
+    assert_eq!(town.desk().fetch(&word, 1, now()).await, Verdict::Done);
+    assert_eq!(town.read(), 1);
+    // If it goes a second time, it is the same failure.
+    town.ask(Inquiry::Open).await;
     town.kept.lock().unwrap().remove(&3);
     town.ask(Inquiry::Open).await;
-    assert_eq!(town.read(), 2, "the unchanged one is not told");
-    assert_eq!(town.word_of(2), Some(9));
-    let known = town.known.lock().unwrap();
-    let gone = &known[&OrderKey::new(shop(), order_id(3))];
-    assert_eq!(gone.facts.life(), kontor_domain::OrderLife::Deleted);
-    assert_eq!(known[&OrderKey::new(shop(), order_id(1))].facts.life(), kontor_domain::OrderLife::Open);
+    assert_eq!(town.failures(), told);
+}
+
+#[tokio::test]
+async fn one_bad_order_does_not_stop_the_night() {
+    let town = town();
+    for id in 1..=3 {
+        town.change(id, 1);
+    }
+    town.ask(Inquiry::Changed).await;
+    town.read();
+    let stamp = town.kept.lock().unwrap()[&3].stamp;
+    town.kept.lock().unwrap().insert(3, Kept { stamp, seen_from: 0, word: 9 });
+    *town.refused.lock().unwrap() = Some(2);
+    let Verdict::Park(parked) = town.ask(Inquiry::Open).await else { panic!("nobody was told") };
+    assert!(
+        parked.cause.starts_with("1 orders could not be compared, the first is kaffee/2"),
+        "{}",
+        parked.cause
+    );
+    assert_eq!((town.read(), town.word_of(3)), (1, Some(9)), "the order behind it is compared");
+    // A shop that is down is another matter: the next night begins with the order it came to.
+    *town.trouble.lock().unwrap() = Trouble::Down;
+    let before = *town.calls.lock().unwrap();
+    assert_eq!(town.ask(Inquiry::Open).await, Verdict::Done);
+    assert_eq!(*town.calls.lock().unwrap() - before, 1);
+}
+
+#[tokio::test]
+async fn an_order_too_long_for_a_queue_stops_no_other_and_is_told_once() {
+    let town = town();
+    for id in 1..=3 {
+        town.change(id, 1);
+    }
+    *town.huge.lock().unwrap() = Some(2);
+    let mut told = Vec::new();
+    for _ in 0..5 {
+        assert_eq!(town.ask(Inquiry::Changed).await, Verdict::Done);
+        told.extend(town.failures());
+        town.read();
+        go(300);
+    }
+    assert_eq!([1, 2, 3].map(|id| town.word_of(id)), [Some(1), None, Some(1)]);
+    let [(_, parked)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(parked.order, Some(OrderKey::new(shop(), order_id(2))));
+    assert!(parked.cause.contains("a queue takes 1000000"), "{}", parked.cause);
+}
+
+/// Pages of thirty seconds, and a call that is never answered: the run is cut off in its fourth page.
+#[tokio::test]
+async fn a_run_that_is_cut_off_has_come_further_and_held_its_lock() {
+    let town = town();
+    for id in 0..12 {
+        town.change(id, 1);
+    }
+    *town.slow.lock().unwrap() = 30;
+    *town.silent.lock().unwrap() = Some(4);
+    let desk = PollDesk { limit: Duration::from_secs(100), ..town.desk() };
+    let (poll, owner) = (Poll { shop: shop(), what: Inquiry::Changed }, Owner("a run".to_owned()));
+    {
+        let mut run = std::pin::pin!(desk.poll(&poll, 1, &owner, now()));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(run.as_mut().poll(&mut context).is_pending());
+    }
+    let saved = town.peek(&Progress::name(&shop())).await.unwrap();
+    assert_eq!(Progress::parse(&saved, now()).reading.map(|reading| reading.seen), Some(9));
+    go(HOLD.as_secs().cast_signed() - 90 - 1);
+    assert!(matches!(town.ask(Inquiry::Changed).await, Verdict::Again { .. }));
+    go(1);
+    *town.silent.lock().unwrap() = None;
+    assert_eq!(town.ask(Inquiry::Changed).await, Verdict::Done);
+    assert_eq!((town.read(), *town.calls.lock().unwrap()), (12, 5), "no page is read twice that was read");
+}
+
+#[tokio::test]
+async fn a_shop_whose_clock_is_ahead_is_asked_for_what_changes_meanwhile() {
+    let town = town();
+    let stamp = NOW.get() + 540;
+    town.kept.lock().unwrap().insert(1, Kept { stamp, seen_from: 0, word: 1 });
+    town.ask(Inquiry::Changed).await;
+    assert_eq!(town.read(), 1);
+    // Another computer of the shop's has the right time.
+    go(60);
+    town.change(2, 1);
+    go(60);
+    town.ask(Inquiry::Changed).await;
+    assert_eq!((town.read(), town.word_of(2)), (1, Some(1)));
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ impl CommandDesk {
                 None => DeskError::Misdirected.verdict(slip.receives, None),
             },
             Message::Poll(poll) => match &self.polls {
-                Some(polls) => polls.poll(poll, owner, now).await,
+                Some(polls) => polls.poll(poll, slip.receives, owner, now).await,
                 None => DeskError::Misdirected.verdict(slip.receives, None),
             },
             Message::Happened(_) => DeskError::Misdirected.verdict(slip.receives, None),

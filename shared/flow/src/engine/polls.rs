@@ -3,6 +3,7 @@
 //! Webhooks are fast, polls are the truth. Whatever is found goes into the events queue as it came, and is read there like
 //! any delivery.
 
+mod open;
 mod progress;
 
 use std::collections::BTreeMap;
@@ -10,19 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kontor_domain::{OrderKey, OrderLife, ShopId};
+use kontor_domain::{OrderKey, ShopId};
 
 pub use self::progress::Progress;
 use super::{DeskError, Parked, Verdict};
 use crate::ports::{
-    Connectors, Cursors, Intake, OrderFilter, OrderIndex, OrderReader, Outgoing, Owner, Sender, Storefront,
+    Connectors, Cursors, Intake, OrderIndex, OrderReader, Outgoing, Owner, Sender, StoreError, Storefront,
 };
 use crate::remedy::chain;
 use crate::storefront::{Notice, Sighting};
-use crate::{
-    Address, Envelope, Event, EventRecord, FailureClass, Happened, Inquiry, Message, OrderStatus, Poll,
-    Queue, Remedy,
-};
+use crate::{Address, Envelope, FailureClass, Inquiry, Message, Poll, Queue, Remedy};
 
 /// When an order that a notice names and the shop does not have yet is looked for again: shops tell of an order before they
 /// have committed it (Smartstore's event is raised inside the transaction). After that the next poll finds it.
@@ -34,17 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(30 * 60);
 /// A person who was told is told again after so long.
 const TELL_AGAIN: Duration = Duration::from_secs(6 * 3600);
 
-/// How much longer than its time a run may hold its lock.
-const LOCK_RESERVE: Duration = Duration::from_secs(20);
+/// When a shop that another run is asking is asked again, first: most runs take seconds. What a shop called us for may have
+/// happened after that run's page was read.
+const SOON: Duration = Duration::from_secs(10);
 
 /// The longest pause a queue keeps (SQS `DelaySeconds`).
 const LONGEST_PAUSE: Duration = Duration::from_secs(900);
-
-/// By how much the clock of a shop may run behind ours: an order that is gone is gone as of now, whatever its last revision.
-const CLOCKS_APART: Duration = Duration::from_secs(600);
-
-/// Open orders of one status that are compared in one go.
-const MOST_OPEN: usize = 10_000;
 
 /// Asks shops.
 pub struct PollDesk {
@@ -62,8 +55,10 @@ pub struct PollDesk {
     pub sender: Arc<dyn Sender>,
     /// What time it is: a run ends when its time is up, and goes on in the next.
     pub clock: fn() -> Timestamp,
-    /// How long a run may take.
+    /// How long a run may take before it makes way; the last call of it may take its time.
     pub limit: Duration,
+    /// How long a run holds its lock: longer than any worker may take.
+    pub hold: Duration,
     /// Where each shop's webhooks lead to, if that is known.
     pub addresses: BTreeMap<ShopId, String>,
 }
@@ -74,11 +69,25 @@ enum Ended {
     Through,
     /// There is more, after this pause.
     More(Duration),
+    /// Another run has taken its place.
+    Overtaken,
+}
+
+/// A run that holds the lock of its cursor.
+struct Run<'a> {
+    shop: &'a ShopId,
+    name: String,
+    owner: &'a Owner,
+    began: Timestamp,
 }
 
 impl PollDesk {
     /// Fetches what a thin notice names. `receives` counts how often the notice was taken out of its queue.
     pub async fn fetch(&self, notice: &Envelope, receives: u32, now: Timestamp) -> Verdict {
+        if notice.topic == open::LOOK {
+            let looked = self.look(notice, receives, now).await;
+            return looked.unwrap_or_else(|error| error.verdict(receives, None));
+        }
         match self.fetch_all(notice, now).await {
             Ok(true) => Verdict::Done,
             Ok(false) => {
@@ -117,11 +126,11 @@ impl PollDesk {
         Ok(all)
     }
 
-    /// Asks a shop.
-    pub async fn poll(&self, poll: &Poll, owner: &Owner, now: Timestamp) -> Verdict {
+    /// Asks a shop. `receives` counts how often the message was taken out of its queue.
+    pub async fn poll(&self, poll: &Poll, receives: u32, owner: &Owner, now: Timestamp) -> Verdict {
         let done = match poll.what {
-            Inquiry::Changed => return self.changed(poll, owner, now).await,
-            Inquiry::Open => self.open(poll, owner, now).await.map(|()| Verdict::Done),
+            Inquiry::Changed => return self.changed(poll, receives, owner, now).await,
+            Inquiry::Open => self.open(poll, owner, now).await,
             Inquiry::Hooks => self.hooks(poll, now).await,
         };
         done.unwrap_or_else(|error| match error.remedy() {
@@ -134,29 +143,36 @@ impl PollDesk {
         })
     }
 
-    async fn changed(&self, poll: &Poll, owner: &Owner, now: Timestamp) -> Verdict {
+    async fn changed(&self, poll: &Poll, receives: u32, owner: &Owner, now: Timestamp) -> Verdict {
         let worked = async {
             let storefront = self.storefront(&poll.shop)?;
-            let name = Progress::name(&poll.shop);
-            let Some(text) = self.cursors.lock(&name, owner, now, self.held_until(now)).await? else {
-                return Ok(None);
+            let run = Run { shop: &poll.shop, name: Progress::name(&poll.shop), owner, began: now };
+            let Some(text) = self.cursors.lock(&run.name, owner, now, self.held_until(now)).await? else {
+                return Ok(self.occupied(receives));
             };
             let mut progress = Progress::parse(&text, now);
-            let ended = self.read(storefront.as_ref(), &poll.shop, &mut progress, now).await;
+            let ended = self.read(storefront.as_ref(), &run, &mut progress).await;
             let verdict = judge(&ended, &mut progress, now);
-            let kept = progress.text();
-            if !self.cursors.save(&name, owner, &kept).await? {
-                tracing::warn!(shop = %poll.shop, "the run took longer than its lock");
+            let overtaken = matches!(ended, Ok(Ended::Overtaken));
+            if overtaken || !self.cursors.save(&run.name, owner, &progress.text()).await? {
+                tracing::warn!(shop = %poll.shop, "another run has taken this one's place");
             }
             if let Ok(Ended::More(pause)) = ended {
                 self.send(Queue::Shops, &Message::Poll(poll.clone()), pause).await?;
             }
-            Ok::<_, DeskError>(verdict)
+            Ok::<_, DeskError>(verdict.unwrap_or(Verdict::Done))
         };
-        match worked.await {
-            Ok(verdict) => verdict.unwrap_or(Verdict::Done),
-            // Store or queue: the message comes again.
-            Err(error) => error.verdict(1, None),
+        // Store or queue: the message comes again.
+        worked.await.unwrap_or_else(|error| error.verdict(1, None))
+    }
+
+    /// What becomes of a poll while another run is at work. That run may be past what the poll is for, so it comes again: soon,
+    /// then when that run is certainly over. Whoever is at work by then began after it.
+    fn occupied(&self, receives: u32) -> Verdict {
+        match receives {
+            0 | 1 => Verdict::Again { attempts: receives, after: Some(SOON) },
+            2 => Verdict::Again { attempts: receives, after: Some(self.hold) },
+            3.. => Verdict::Done,
         }
     }
 
@@ -164,24 +180,17 @@ impl PollDesk {
     async fn read(
         &self,
         storefront: &dyn Storefront,
-        shop: &ShopId,
+        run: &Run<'_>,
         progress: &mut Progress,
-        now: Timestamp,
     ) -> Result<Ended, DeskError> {
         loop {
-            let asked_at = (self.clock)().max(now);
+            let asked_at = (self.clock)().max(run.began);
             let (window, page) = progress.next(asked_at);
             let page = storefront.changed(window, page.as_deref(), asked_at).await;
             let page = page.inspect_err(|error| progress.stumbled(error))?;
             let seen = page.orders.len();
             let latest = page.orders.iter().map(|sighting| sighting.as_of).max();
-            let mut news = Vec::new();
-            for sighting in page.orders {
-                if !self.is_known(shop, &sighting).await? {
-                    let body = Message::Delivery(sighting.envelope).encode()?;
-                    news.push(Outgoing::now(body));
-                }
-            }
+            let news = self.news(run.shop, page.orders, progress).await?;
             let told = news.len();
             if told > 0 {
                 self.sender.send(Address::Live(Queue::Events), news).await?;
@@ -192,10 +201,64 @@ impl PollDesk {
             if is_last && window.until > asked_at {
                 return Ok(Ended::Through);
             }
-            if !pause.is_zero() || self.is_over(now) {
+            if !pause.is_zero() || self.is_over(run.began) {
                 return Ok(Ended::More(pause.min(LONGEST_PAUSE)));
             }
+            if !self.keep(run, progress).await? {
+                return Ok(Ended::Overtaken);
+            }
         }
+    }
+
+    /// Saves how far the run has come: if it is cut off, the next one goes on from here. Answers whether it holds its lock on.
+    async fn keep(&self, run: &Run<'_>, progress: &mut Progress) -> Result<bool, DeskError> {
+        let kept = progress.text();
+        if !self.cursors.save(&run.name, run.owner, &kept).await? {
+            return Ok(false);
+        }
+        // Saving gave the lock back.
+        let (now, until) = ((self.clock)(), self.held_until(run.began));
+        let Some(text) = self.cursors.lock(&run.name, run.owner, now, until).await? else { return Ok(false) };
+        if text != kept {
+            *progress = Progress::parse(&text, now);
+        }
+        Ok(true)
+    }
+
+    /// What of a page is to be told. One order that can't be told must stop no other: it is set aside as a failure, once.
+    async fn news(
+        &self,
+        shop: &ShopId,
+        orders: Vec<Sighting>,
+        progress: &mut Progress,
+    ) -> Result<Vec<Outgoing>, DeskError> {
+        let mut news = Vec::new();
+        for sighting in orders {
+            let (order, as_of) = (sighting.order.clone(), sighting.as_of);
+            match self.message_of(shop, sighting).await {
+                Ok(message) => news.extend(message),
+                Err(error) if is_of_one_order(&error) => {
+                    if progress.is_aside(&order, as_of) {
+                        continue;
+                    }
+                    let key = OrderKey::new(shop.clone(), order.clone());
+                    let cause = format!("the shop's order {key} cannot be told on: {}", chain(&error));
+                    tracing::error!(order = %key, cause, "order is set aside");
+                    self.set_aside(key, error.class(), cause).await?;
+                    progress.set_aside(order, as_of);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(news)
+    }
+
+    /// What tells of it, if it is news.
+    async fn message_of(&self, shop: &ShopId, sighting: Sighting) -> Result<Option<Outgoing>, DeskError> {
+        if self.is_known(shop, &sighting).await? {
+            return Ok(None);
+        }
+        Ok(Some(Outgoing::now(Message::Delivery(sighting.envelope).encode()?)))
     }
 
     /// Whether nothing in it is news. An older revision never is. The same one may be: shops tell revisions in whole seconds, and
@@ -212,86 +275,6 @@ impl PollDesk {
         // What can't be read is a failure already.
         let news = self.intake.read(&sighting.envelope).unwrap_or_default();
         Ok(!news.iter().any(|known| known.order == key && order.facts.would_change(&known.events)))
-    }
-
-    /// Compares the open orders of a shop with what it has.
-    async fn open(&self, poll: &Poll, owner: &Owner, now: Timestamp) -> Result<(), DeskError> {
-        let storefront = self.storefront(&poll.shop)?;
-        let name = format!("open/{}", poll.shop);
-        let Some(after) = self.cursors.lock(&name, owner, now, self.held_until(now)).await? else {
-            return Ok(());
-        };
-        let (reached, ended) = self.compare(storefront.as_ref(), &poll.shop, after, now).await;
-        self.cursors.save(&name, owner, &reached).await?;
-        match ended? {
-            Ended::Through => Ok(()),
-            Ended::More(pause) => self.send(Queue::Shops, &Message::Poll(poll.clone()), pause).await,
-        }
-    }
-
-    /// Compares from the order after `after` on. Answers which order it came to; nothing if to the end.
-    async fn compare(
-        &self,
-        storefront: &dyn Storefront,
-        shop: &ShopId,
-        after: String,
-        now: Timestamp,
-    ) -> (String, Result<Ended, DeskError>) {
-        let mut reached = after;
-        let open = match self.open_orders(shop).await {
-            Ok(open) => open,
-            Err(error) => return (reached, Err(error)),
-        };
-        for key in open {
-            if key.order.as_str() <= reached.as_str() {
-                continue;
-            }
-            if self.is_over(now) {
-                return (reached, Ok(Ended::More(Duration::ZERO)));
-            }
-            if let Err(error) = self.compare_one(storefront, &key).await {
-                return (reached, Err(error));
-            }
-            reached = key.order.as_str().to_owned();
-        }
-        (String::new(), Ok(Ended::Through))
-    }
-
-    async fn open_orders(&self, shop: &ShopId) -> Result<Vec<OrderKey>, DeskError> {
-        let mut open = Vec::new();
-        for status in OrderStatus::ALL.into_iter().filter(|status| !status.is_over()) {
-            let filter = OrderFilter { status: Some(status), shop: Some(shop.clone()), limit: MOST_OPEN };
-            open.extend(self.index.list(&filter).await?.into_iter().map(|summary| summary.key));
-        }
-        open.sort();
-        open.dedup();
-        Ok(open)
-    }
-
-    async fn compare_one(&self, storefront: &dyn Storefront, key: &OrderKey) -> Result<(), DeskError> {
-        let asked_at = (self.clock)();
-        let Some(sighting) = storefront.order(&key.order, asked_at).await? else {
-            tracing::info!(order = %key, "order is gone from its shop");
-            return self.gone(key, asked_at).await;
-        };
-        let Some(order) = self.reader.load(key).await? else { return Ok(()) };
-        let is_news = match self.intake.read(&sighting.envelope) {
-            Ok(news) => news.iter().any(|n| n.order == *key && order.facts.would_change(&n.events)),
-            // It becomes a failure with its body, but not every night anew.
-            Err(_) => order.facts.placed.as_ref().is_none_or(|told| told.as_of() < sighting.as_of),
-        };
-        if is_news {
-            tracing::info!(order = %key, "shop changed an order without saying so");
-            self.tell(sighting).await?;
-        }
-        Ok(())
-    }
-
-    async fn gone(&self, key: &OrderKey, seen: Timestamp) -> Result<(), DeskError> {
-        let as_of = seen.saturating_add(CLOCKS_APART).unwrap_or(Timestamp::MAX);
-        let event = EventRecord { as_of, seen: Some(seen), event: Event::Life(OrderLife::Deleted) };
-        let happened = Happened { order: key.clone(), events: vec![event] };
-        self.send(Queue::Events, &Message::Happened(happened), Duration::ZERO).await
     }
 
     /// Looks whether the shop still calls us. One that does not is a failure: polls find its orders, but later.
@@ -331,7 +314,28 @@ impl PollDesk {
     }
 
     fn held_until(&self, now: Timestamp) -> Timestamp {
-        now.saturating_add(self.limit.saturating_add(LOCK_RESERVE)).unwrap_or(Timestamp::MAX)
+        now.saturating_add(self.hold).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Whether it is the matter of one order: it does not pass by itself, and the next order may be asked for all the same.
+fn is_of_one_order(error: &DeskError) -> bool {
+    match error {
+        DeskError::Message(_)
+        | DeskError::Read(_)
+        | DeskError::Panicked { .. }
+        | DeskError::Store(StoreError::Corrupt { .. }) => true,
+        DeskError::Call(call) => match call.remedy() {
+            Remedy::Retry { .. } | Remedy::Reconcile { .. } => false,
+            Remedy::Park | Remedy::Alarm => error.class() != FailureClass::Denied,
+        },
+        DeskError::Store(
+            StoreError::Conflict { .. } | StoreError::Unavailable { .. } | StoreError::Refused { .. },
+        )
+        | DeskError::Unknown { .. }
+        | DeskError::FlowGone { .. }
+        | DeskError::Misdirected
+        | DeskError::Crowded { .. } => false,
     }
 }
 

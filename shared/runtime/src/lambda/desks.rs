@@ -15,7 +15,7 @@ use kontor_flow::remedy::BoxError;
 use kontor_flow::{Address, Queue};
 
 use super::{Deployed, Made, Workshop};
-use crate::batch::{AlertWorker, CommandWorker, EventWorker, LEASE, POLLING, SKEW, Worker};
+use crate::batch::{AlertWorker, CommandWorker, EventWorker, HOLD, LEASE, POLLING, SKEW, Worker};
 use crate::book::{Book, Library};
 use crate::clock;
 
@@ -89,6 +89,7 @@ impl CommandShop {
             sender: Arc::clone(&self.queues) as _,
             clock: clock::now,
             limit: POLLING,
+            hold: HOLD,
             addresses: book.config.webhook_addresses(),
         }
     }

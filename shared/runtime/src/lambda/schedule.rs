@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kontor_flow::engine::{OverdueDesk, OverdueReport};
 use kontor_flow::ports::{Cursors, OrderIndex};
 use kontor_flow::remedy::BoxError;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use kontor_connectors::config::Scope;
@@ -61,6 +62,14 @@ pub(super) async fn run_locked(
     Ok(Some(report?))
 }
 
+/// What the schedule calls with. An invocation that is tried again in another minute is still the one of its own minute:
+/// what is due once a day would be passed over.
+#[derive(Deserialize)]
+struct Tick {
+    #[serde(default)]
+    time: Option<Timestamp>,
+}
+
 /// The function that has shops asked for their orders. It asks none itself: who works for the shops does.
 ///
 /// # Errors
@@ -68,10 +77,11 @@ pub(super) async fn run_locked(
 pub async fn polls(house: Deployed) -> Result<(), lambda_runtime::Error> {
     let library = &house.library(Scope::Nothing, Arc::new(NoSecrets)).await;
     let sender = &house.queues();
-    serve(house.signals, |_: IgnoredAny, _| async move {
+    serve(house.signals, |tick: Option<Tick>, _| async move {
         let now = clock::now();
         let book = library.book(now).await?;
-        let asked = crate::polls::send(sender.as_ref(), crate::polls::due(&book.config, now)).await?;
+        let due = crate::polls::due(&book.config, tick.and_then(|tick| tick.time).unwrap_or(now));
+        let asked = crate::polls::send(sender.as_ref(), due).await?;
         metrics::counter!("polls").increment(u64::try_from(asked).unwrap_or(u64::MAX));
         Ok(asked)
     })
@@ -92,4 +102,19 @@ pub async fn schedule(house: Deployed, shop: OverdueShop) -> Result<(), lambda_r
         Ok(report)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_minute_is_that_of_the_schedule() {
+        // As EventBridge's rules call.
+        let event = r#"{"version":"0","detail-type":"Scheduled Event","source":"aws.events","time":"2026-11-21T03:17:00Z"}"#;
+        let minute = |event| serde_json::from_str::<Option<Tick>>(event).unwrap().and_then(|tick| tick.time);
+        assert_eq!(minute(event), "2026-11-21T03:17:00Z".parse().ok());
+        // By hand.
+        assert_eq!((minute("{}"), minute("null")), (None, None));
+    }
 }

@@ -1,9 +1,10 @@
 //! How far a shop has been asked for its orders. Kept as the text of a cursor.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kontor_domain::ShopId;
+use kontor_domain::{ShopId, ShopOrderId};
 use serde::{Deserialize, Serialize};
 
 use crate::CallError;
@@ -12,8 +13,8 @@ use crate::storefront::Window;
 /// Asked the first time, a shop tells what changed since so long ago. Everything before is a matter of a first import.
 const FIRST: Duration = Duration::from_secs(3600);
 
-/// Every window begins so long before the newest revision seen so far: shops stamp a change before they commit it, and tell
-/// seconds only.
+/// Every window begins so long before the newest revision seen so far, or before the last window was begun if that is earlier:
+/// shops stamp a change before they commit it, and tell seconds only.
 const OVERLAP: Duration = Duration::from_secs(300);
 
 /// By how much a shop's clock may run ahead of ours. A revision further in the future is a mistake of the shop's and must not
@@ -31,12 +32,20 @@ pub struct Progress {
     /// When everything was read the last time, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through_at: Option<Timestamp>,
+    /// When the window that was read last was begun, by our clock. A revision ahead of that clock must not make us skip what
+    /// changes until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// Since when it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<Failing>,
     /// Orders told of in all, because no webhook had.
     #[serde(default)]
     pub told: u64,
+    /// Orders that could not be told of and became failures, in which revision: while the windows reach back to it, it is met
+    /// again and again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aside: BTreeMap<ShopOrderId, Timestamp>,
 }
 
 /// A window that is being read, page by page.
@@ -44,6 +53,9 @@ pub struct Progress {
 pub struct Reading {
     /// The window.
     pub window: Window,
+    /// When it was begun, by our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
     /// The page after those that were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
@@ -80,7 +92,8 @@ impl Progress {
     #[must_use]
     pub fn since(since: Timestamp) -> Self {
         let until = since.saturating_add(OVERLAP).unwrap_or(Timestamp::MAX);
-        Self { until, reading: None, through_at: None, failing: None, told: 0 }
+        let aside = BTreeMap::new();
+        Self { until, reading: None, through_at: None, asked_at: None, failing: None, told: 0, aside }
     }
 
     /// Reads it. One that is not there, or that this code can't read, begins shortly before `now`: what is read twice is
@@ -101,11 +114,29 @@ impl Progress {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// When the next window begins. A cursor of an earlier version does not say when the last one was begun, but when it was
+    /// read.
+    fn from(&self) -> Timestamp {
+        let asked_at = self.asked_at.or(self.through_at);
+        minus(asked_at.map_or(self.until, |asked_at| self.until.min(asked_at)), OVERLAP)
+    }
+
+    /// Whether the order became a failure in this revision already.
+    pub(super) fn is_aside(&self, order: &ShopOrderId, as_of: Timestamp) -> bool {
+        self.aside.get(order) == Some(&as_of)
+    }
+
+    /// The order became a failure in this revision.
+    pub(super) fn set_aside(&mut self, order: ShopOrderId, as_of: Timestamp) {
+        self.aside.insert(order, as_of);
+    }
+
     /// What is to be asked next: a window, and the page of it.
     pub(super) fn next(&mut self, now: Timestamp) -> (Window, Option<String>) {
-        let from = minus(self.until, OVERLAP);
+        let from = self.from();
         let reading = self.reading.get_or_insert_with(|| Reading {
             window: Window { from, until: now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX) },
+            began: Some(now),
             page: None,
             latest: self.until,
             seen: 0,
@@ -139,8 +170,11 @@ impl Progress {
             }
             None => {
                 self.until = self.until.max(reading.latest);
+                self.asked_at = reading.began.or(self.asked_at);
                 self.reading = None;
                 self.through_at = Some(now);
+                let from = self.from();
+                self.aside.retain(|_, as_of| *as_of >= from);
                 true
             }
         }
@@ -194,6 +228,29 @@ mod tests {
         progress.next(now);
         assert!(progress.turn(None, 1, 1, Some(time("2027-11-21T11:50:00Z")), now));
         assert_eq!(progress.until, time("2026-11-21T12:10:00Z"));
+        // Nor does it until twelve past: what changes from now on is in the next window.
+        let mut old = Progress { asked_at: None, ..progress.clone() };
+        for progress in [&mut progress, &mut old] {
+            let (window, _) = progress.next(time("2026-11-21T12:05:00Z"));
+            assert_eq!(window.from, time("2026-11-21T11:55:00Z"));
+        }
+    }
+
+    #[test]
+    fn what_changes_while_a_window_is_read_is_in_the_next_one() {
+        let mut progress = Progress::parse("", time(NOW));
+        progress.next(time(NOW));
+        assert!(!progress.turn(Some("2".to_owned()), 1, 1, None, time(NOW)));
+        let later = time("2026-11-21T12:20:00Z");
+        assert!(progress.turn(None, 1, 1, Some(later), later));
+        assert_eq!(progress.next(later).0.from, time("2026-11-21T11:55:00Z"));
+    }
+
+    #[test]
+    fn a_cursor_of_an_earlier_version_is_read() {
+        let text = r#"{"until":"2026-11-21T11:58:00Z","through_at":"2026-11-21T12:00:00Z","told":3}"#;
+        let mut progress = Progress::parse(text, time(NOW));
+        assert_eq!((progress.told, progress.next(time(NOW)).0.from), (3, time("2026-11-21T11:53:00Z")));
     }
 
     #[test]
