@@ -62,10 +62,7 @@ impl Stands {
     pub(crate) async fn start() -> Self {
         let erp = weclapp::Sandbox::start("127.0.0.1:0", &erp_options()).await.unwrap();
         let (woocommerce, shopify) = shops().await;
-        let shopware = shopware::State::new(TOKEN, SECRET);
-        let shopware = shopware::Sandbox::start("127.0.0.1:0", shopware).await.unwrap();
-        let smartstore = smartstore::State::new(TOKEN, SECRET);
-        let smartstore = smartstore::Sandbox::start("127.0.0.1:0", smartstore).await.unwrap();
+        let (shopware, smartstore) = notifying_shops().await;
         let office = woocommerce::State::new(TOKEN, SECRET);
         let office = woocommerce::Sandbox::start("127.0.0.1:0", office).await.unwrap();
         Self { erp, woocommerce, office, shopify, shopware, smartstore }
@@ -100,6 +97,16 @@ pub(crate) async fn shops() -> (woocommerce::Sandbox, shopify::Sandbox) {
     (
         woocommerce::Sandbox::start("127.0.0.1:0", woocommerce).await.unwrap(),
         shopify::Sandbox::start("127.0.0.1:0", shopify::State::new(TOKEN)).await.unwrap(),
+    )
+}
+
+/// Starts the stand-ins of the shops that only give notice of their orders.
+pub(crate) async fn notifying_shops() -> (shopware::Sandbox, smartstore::Sandbox) {
+    let shopware = shopware::State::new(TOKEN, SECRET);
+    let smartstore = smartstore::State::new(TOKEN, SECRET);
+    (
+        shopware::Sandbox::start("127.0.0.1:0", shopware).await.unwrap(),
+        smartstore::Sandbox::start("127.0.0.1:0", smartstore).await.unwrap(),
     )
 }
 

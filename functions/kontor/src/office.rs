@@ -16,6 +16,7 @@ use kontor_flow::ports::{
 };
 use kontor_flow::privacy::Person;
 use kontor_flow::remedy::{BoxError, chain};
+use kontor_flow::revision::revision;
 use kontor_flow::{
     Action, Address, Booked, Course, Decision, Event, EventRecord, Failure, FailureClass, FailureId,
     FailureState, Finish, Flow, Happened, Message, Order, OrderStatus, Queue, Step, StepKey, StepName,
@@ -187,7 +188,7 @@ async fn work(engine: &Engine, question: Question) -> Result<Answer, BoxError> {
             }
         }
         Question::Decide { key, step, approved, by } => {
-            decide(engine, key, step, Decision { approved, by }).await?;
+            decide(engine, key, step, Decision { approved, by, revision: None }).await?;
             Answer::Decided
         }
         Question::Settle { key, step, by } => {
@@ -239,6 +240,7 @@ async fn decide(engine: &Engine, key: OrderKey, step: StepName, decision: Decisi
     if let Some(why) = idle(&order, &flow, &step) {
         return Err(Wrong(why).into());
     }
+    let decision = Decision { revision: order.facts.order().map(revision), ..decision };
     let event = EventRecord::told(clock::now(), Event::Decided { step, decision });
     let body = Message::Happened(Happened { order: key, events: vec![event] }).encode()?;
     Ok(engine.send(Address::Live(Queue::Events), vec![Outgoing::now(body)]).await?)
@@ -249,7 +251,7 @@ async fn decide(engine: &Engine, key: OrderKey, step: StepName, decision: Decisi
 async fn settle(engine: &Engine, key: OrderKey, step: StepKey, by: String) -> Result<(), BoxError> {
     let order = kontor_flow::ports::OrderReader::load(engine, &key).await?;
     let order = order.ok_or_else(|| format!("there is no order {key}"))?;
-    let Some(StepState::Failed { command, .. }) = order.steps.get(&step) else {
+    let Some(StepState::Failed { command, failure, .. }) = order.steps.get(&step) else {
         let failed = order.steps.iter().filter(|(_, state)| matches!(state, StepState::Failed { .. }));
         let failed: Vec<String> = failed.map(|(step, _)| step.to_string()).collect();
         let which = if failed.is_empty() {
@@ -259,11 +261,27 @@ async fn settle(engine: &Engine, key: OrderKey, step: StepKey, by: String) -> Re
         };
         return Err(Wrong(format!("step {step} of order {key} has not failed; {which}")).into());
     };
+    if command.action == Action::ErpUpdate && edited_since(&step, &engine.timeline(&key).await?) {
+        return Err(Wrong(format!(
+            "order {key} was changed again after step {step} failed; see what is there now, \
+             `kontor failures replay {failure}` first, and settle it if that fails, too"
+        ))
+        .into());
+    }
     let booked = (command.action == Action::ErpUpdate).then(|| Booked::of(&order.facts)).flatten();
     let finish = Finish { result: StepResult::Settled { by, booked }, calls: 0 };
     let event = EventRecord::told(clock::now(), Event::Finished { step, finish });
     let body = Message::Happened(Happened { order: key, events: vec![event] }).encode()?;
     Ok(engine.send(Address::Live(Queue::Events), vec![Outgoing::now(body)]).await?)
+}
+
+/// Whether the shop changed the order after `step` failed: what a person did then was done for what stood there before.
+fn edited_since(step: &StepKey, timeline: &[TimelineEntry]) -> bool {
+    let failed = format!("{step} failed ");
+    let fails = |entry: &TimelineEntry| entry.changes.iter().any(|change| change.starts_with(&failed));
+    let last = timeline.iter().filter(|entry| fails(entry)).map(|entry| entry.version).max();
+    let edited = |entry: &TimelineEntry| entry.events.iter().any(|(word, _)| word == "placed");
+    last.is_some_and(|last| timeline.iter().any(|entry| entry.version > last && edited(entry)))
 }
 
 /// Why a decision on `step` would change nothing, if so.
@@ -291,4 +309,35 @@ fn idle(order: &Order, flow: &Flow, step: &StepName) -> Option<String> {
         order.key,
         settled.sentence()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use kontor_flow::order::Cause;
+
+    use super::*;
+
+    #[test]
+    fn what_was_done_by_hand_was_done_for_what_stood_there_before() {
+        let entry = |version, word: &str, change: &str| TimelineEntry {
+            version,
+            at: Timestamp::UNIX_EPOCH,
+            cause: Cause::Report,
+            events: vec![(word.to_owned(), Timestamp::UNIX_EPOCH)],
+            changes: vec![change.to_owned()],
+            commands: Vec::new(),
+            status: OrderStatus::Failed,
+        };
+        let mut timeline = vec![
+            entry(1, "placed", "update/1 is asked for"),
+            entry(2, "failed", "update/1 failed (9a): goods have left"),
+            entry(3, "failed", "update/10 failed (9b): goods have left"),
+        ];
+        let step = "update/1".parse().unwrap();
+        assert!(!edited_since(&step, &timeline));
+        timeline.push(entry(4, "placed", ""));
+        assert!(edited_since(&step, &timeline));
+        timeline.push(entry(5, "failed", "update/1 failed (9a): goods have left"));
+        assert!(!edited_since(&step, &timeline), "the ERP was asked again, with what is there now");
+    }
 }

@@ -235,4 +235,7 @@ pub struct Decision {
     pub approved: bool,
     /// Who decided.
     pub by: String,
+    /// [`revision`](crate::revision) of the order that was decided on: what is let through is that one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }

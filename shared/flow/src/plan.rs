@@ -23,6 +23,10 @@ const RESEND_LAST: Duration = Duration::from_secs(6 * 3600);
 /// How long something may be known of an order before the order itself.
 const INCOMPLETE_FOR: Duration = Duration::from_secs(3600);
 
+/// Why an order waits of which nothing was begun when it was over already.
+const GONE_BEFORE: &str = "the shop had completed the order before anything was begun here: its goods may have left already; if they \
+                           have not, let the shop process it again";
+
 /// What follows from what is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -63,6 +67,9 @@ pub fn plan(order: &Order, flow: &Flow, now: Timestamp) -> Plan {
         return planner.incomplete();
     }
     let forward = planner.course == Course::Forward;
+    if forward && planner.gone_before() {
+        return planner.hold(GONE_BEFORE.to_owned());
+    }
     planner.forward();
     planner.give_up();
     if planner.course != Course::Forward {
@@ -153,6 +160,15 @@ impl<'a> Planner<'a> {
         }
         self.held = Some(why);
         self.finish()
+    }
+
+    /// Whether goods may have left before anything was begun here: an old order of a first import, or one of another tool.
+    fn gone_before(&self) -> bool {
+        let facts = &self.order.facts;
+        let over = facts.life() == OrderLife::Completed || !facts.shipments.is_empty();
+        let begun = !facts.finished.is_empty() || self.order.steps.values().any(|s| s.command().is_some());
+        let goods = facts.order().is_some_and(|order| order.is_physical() && !order.parts().test);
+        over && goods && !begun
     }
 
     fn incomplete(mut self) -> Plan {

@@ -18,6 +18,9 @@ pub struct Booked {
     pub total: Money,
     /// The revision time of the order that was booked, by the shop's clock: as long as that is the newest, nothing changed.
     pub as_of: Timestamp,
+    /// When we saw it so ourselves; none if it was told. Not every edit moves the shop's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
 }
 
 impl Booked {
@@ -25,14 +28,19 @@ impl Booked {
     #[must_use]
     pub fn of(facts: &Facts) -> Option<Self> {
         let (order, told) = (facts.order()?, facts.placed.as_ref()?);
-        Some(Self { revision: revision(order), total: order.parts().total, as_of: told.as_of() })
+        Some(Self {
+            revision: revision(order),
+            total: order.parts().total,
+            as_of: told.as_of(),
+            seen: told.seen(),
+        })
     }
 
     /// A booking of an earlier attempt: nobody knows which revision it has, so it will be brought up to date if the order
     /// was told more than once.
     #[must_use]
     pub fn unknown(facts: &Facts) -> Option<Self> {
-        Some(Self { revision: String::new(), as_of: Timestamp::MIN, ..Self::of(facts)? })
+        Some(Self { revision: String::new(), as_of: Timestamp::MIN, seen: None, ..Self::of(facts)? })
     }
 }
 
@@ -111,7 +119,8 @@ impl Facts {
         else {
             return Ok(Change::None);
         };
-        if self.erased.is_some() || told.as_of() == last.as_of || last.revision == revision(order) {
+        let heard_since = (told.as_of(), told.seen()) != (last.as_of, last.seen);
+        if self.erased.is_some() || !heard_since || last.revision == revision(order) {
             return Ok(Change::None);
         }
         let to_explain = self.refunded(order)?.minus(self.surplus(order, last)?)?;
@@ -158,6 +167,14 @@ impl Facts {
         refunds
     }
 
+    /// What was credited for a refund; none if nothing was booked for it yet.
+    fn credited(&self, refund: &RefundId) -> Option<Money> {
+        let of_it = self.finished.iter().filter(|(key, _)| key.item.as_deref() == Some(refund.as_str()));
+        of_it.flat_map(|(_, all)| all).find_map(|finish| {
+            if let StepResult::Credited { amount, .. } = &finish.result { Some(*amount) } else { None }
+        })
+    }
+
     /// How much of a refund is to be credited: what is left of it after what was paid beyond what is booked, and after what
     /// smaller sums that it contains have credited.
     ///
@@ -176,8 +193,11 @@ impl Facts {
             if known.cumulative {
                 contained = contained.max(known.amount);
             }
-            let inside = if surplus < own { surplus } else { own };
-            surplus = surplus.minus(inside)?;
+            let inside = match self.credited(&known.id) {
+                Some(credited) => own.minus(credited)?.max(zero),
+                None => surplus.min(own),
+            };
+            surplus = surplus.minus(inside)?.max(zero);
             if known.id == *refund {
                 return own.minus(inside).map(Some);
             }
@@ -326,6 +346,29 @@ mod tests {
         assert_eq!(facts.to_credit(&part).unwrap(), Some(euro("4.00")));
         assert_eq!(facts.to_credit(&all).unwrap(), Some(euro("5.00")));
         assert_eq!(facts.refunded(facts.order().unwrap()).unwrap(), euro("9.00"));
+    }
+
+    #[test]
+    fn what_came_in_after_a_credit_note_has_nothing_to_do_with_it() {
+        let mut facts = booked(&placed(|_| {}));
+        let first = refund(&mut facts, "r1", "5.00", time(BEGINNING), false);
+        let (id, amount) = (DocumentId::parse("500").unwrap(), euro("5.00"));
+        finish(&mut facts, "credit/r1", StepResult::Credited { id, number: None, amount });
+        paid(&mut facts, "69.60");
+        let twice = refund(&mut facts, "r2", "34.80", later(), false);
+        assert_eq!(facts.to_credit(&twice).unwrap(), Some(euro("0.00")), "paid twice by mistake");
+        assert_eq!(facts.to_credit(&first).unwrap(), Some(euro("5.00")), "as it was credited");
+    }
+
+    #[test]
+    fn an_edit_that_does_not_move_the_clock_of_the_shop_is_an_edit() {
+        let mut facts = booked(&placed(|_| {}));
+        let moved = placed(|draft| draft.billing.as_mut().unwrap().city = "Bonn".to_owned());
+        facts.placed = Some(Told::seen_at(time(BEGINNING), Some(later()), moved));
+        assert_eq!(facts.change().unwrap(), Change::Edited);
+        let booked = Booked::of(&facts).unwrap();
+        finish(&mut facts, "update/1", StepResult::Updated { booked });
+        assert_eq!(facts.change().unwrap(), Change::None);
     }
 
     #[test]

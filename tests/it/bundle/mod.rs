@@ -15,7 +15,9 @@ use kontor_flow::order::Cause;
 use kontor_flow::{Order, OrderStatus, StepState};
 use kontor_runtime::clock::{self, Stopwatch};
 use kontor_runtime::settings::FUNCTIONS;
-use kontor_sandbox::traffic::{Parcel, SHOPIFY_PAID, WOO_PREPAID};
+use kontor_sandbox::traffic::{
+    Parcel, SHOPIFY_PAID, SHOPWARE_PAID, SMARTSTORE_NET, WOO_PREPAID, shopware_id,
+};
 use kontor_testkit::ministack_with_rights;
 use serde_json::{Value, json};
 
@@ -34,11 +36,14 @@ async fn the_deployed_bundle_carries_orders() {
     stage.the_operator_pushes_the_configuration();
     stage.orders_go_from_the_shop_to_the_erp_and_back().await;
     stage.strangers_are_refused().await;
+    stage.notices_bring_the_orders_they_name().await;
+    stage.an_order_of_which_no_webhook_tells();
     stage.a_message_is_lost().await;
     stage.of_a_batch_only_the_bad_message_comes_again().await;
     stage.what_cannot_be_read_is_kept_and_somebody_is_told().await;
     stage.two_versions_work_side_by_side().await;
     stage.what_was_lost_is_sent_again_by_the_schedule().await;
+    stage.what_no_webhook_told_is_found_by_asking().await;
     stage.roles_allow_no_more_than_they_say();
     stage.the_books_add_up().await;
 }
@@ -104,6 +109,33 @@ impl Stage<'_> {
         let told = self.bundle.stands.shopify.state().report();
         assert_eq!(told.fulfillments, 1, "{told:#?}");
         self.told("orders of two shops went to the ERP, and word of their parcels back");
+    }
+
+    /// Shopware and Smartstore tell that something changed; work-shops fetches it.
+    async fn notices_bring_the_orders_they_name(&self) {
+        let shopware = SHOPWARE_PAID.parcel("garten", 4, &email(4)).unwrap();
+        let smartstore = SMARTSTORE_NET.parcel("tinte", 5, &email(5)).unwrap();
+        for parcel in [&shopware, &smartstore, &shopware] {
+            assert_eq!(self.bundle.deliver(parcel).await, 200);
+        }
+        self.completed([format!("garten/{}", shopware_id(4)), "tinte/5".to_owned()]).await;
+        let told = self.bundle.stands.shopware.state().report();
+        assert_eq!((told.shipped, told.doubled_tracking.len()), (1, 0), "{told:#?}");
+        let told = self.bundle.stands.smartstore.state().report();
+        assert_eq!((told.shipments, told.doubled_shipments.len()), (1, 0), "{told:#?}");
+        self.told("notices of two more shops led to their orders, and word of their parcels back");
+    }
+
+    fn an_order_of_which_no_webhook_tells(&self) {
+        let order: Value = serde_json::from_str(&woo(40).body).unwrap();
+        assert!(self.bundle.stands.woocommerce.state().place(&order));
+        assert!(self.bundle.order("kaffee/40").is_none());
+    }
+
+    /// sync-orders has the shop asked once a minute, and work-shops asks it.
+    async fn what_no_webhook_told_is_found_by_asking(&self) {
+        self.completed(["kaffee/40".to_owned()]).await;
+        self.told("an order that no webhook told of was found by asking");
     }
 
     async fn strangers_are_refused(&self) {

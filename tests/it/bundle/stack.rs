@@ -346,20 +346,22 @@ fn create(aws: &Aws, template: &str) -> BTreeMap<String, String> {
 }
 
 fn yaml(stands: &Stands) -> String {
-    let shop = |id: &str, kind: &str, url: &str| {
+    let shop = |id: &str, kind: &str, url: &str, more: &str| {
         format!(
             "  - {{ id: {id}, kind: {kind}, url: \"{url}\", flow: standard, webhook_secrets: [secret:shop-webhook], \
              api: {{ key: secret:token, secret: secret:shop-webhook }}, payments: {{ ppcp-gateway: prepaid, \
-             shopify_payments: prepaid, paypal: prepaid }} }}\n"
+             shopify_payments: prepaid, paypal: prepaid, payment_paypal: prepaid, Payments.Invoice: invoice }}{more} }}\n"
         )
     };
     format!(
-        "shops:\n{}{}erp: {{ url: \"{}\", token: secret:token, webhook_secrets: [secret:hook], \
-         gross_channel: GROSS1, net_channel: NET1, settle_seconds: 1, articles: {{ shipping: SHIPPING, fee: FEE, \
+        "shops:\n{}{}{}{}erp: {{ url: \"{}\", token: secret:token, webhook_secrets: [secret:hook], \
+         gross_channel: GROSS1, net_channel: NET1, settle_seconds: 1, taxes: {{ '19': '19', '7': '7', '0': '0' }}, articles: {{ shipping: SHIPPING, fee: FEE, \
          discount: DISCOUNT, rounding: ROUNDING, gift_card: GIFTCARD }} }}\n\
          mail: {{ from: \"Kontor <stories@kontor.test>\", language: de, signature: Kontor }}\n",
-        shop("kaffee", "woocommerce", &stands.woocommerce.url),
-        shop("schnee", "shopify", &stands.shopify.url),
+        shop("kaffee", "woocommerce", &stands.woocommerce.url, ", poll_minutes: 1"),
+        shop("schnee", "shopify", &stands.shopify.url, ""),
+        shop("garten", "shopware", &stands.shopware.url, ""),
+        shop("tinte", "smartstore", &stands.smartstore.url, ", currency: EUR"),
         stands.erp_url,
     )
 }

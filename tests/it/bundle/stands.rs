@@ -7,8 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use kontor_sandbox::traffic::Parcel;
-use kontor_sandbox::{shopify, weclapp, woocommerce};
+use kontor_sandbox::traffic::{Kind, Parcel};
+use kontor_sandbox::{shopify, shopware, smartstore, weclapp, woocommerce};
 
 use crate::house;
 
@@ -53,6 +53,8 @@ pub(crate) struct Stands {
     pub(crate) reception: Arc<Reception>,
     pub(crate) woocommerce: woocommerce::Sandbox,
     pub(crate) shopify: shopify::Sandbox,
+    pub(crate) shopware: shopware::Sandbox,
+    pub(crate) smartstore: smartstore::Sandbox,
 }
 
 impl Stands {
@@ -63,11 +65,20 @@ impl Stands {
         let routes = erp.router().layer(from_fn_with_state(Arc::clone(&reception), receive));
         tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
         let (woocommerce, shopify) = house::shops().await;
-        Self { erp, erp_url, reception, woocommerce, shopify }
+        let (shopware, smartstore) = house::notifying_shops().await;
+        Self { erp, erp_url, reception, woocommerce, shopify, shopware, smartstore }
     }
 
     /// The shop has the order that it is about to tell of.
     pub(crate) fn place(&self, parcel: &Parcel) {
-        house::place(parcel, &self.woocommerce, &self.shopify);
+        let order: serde_json::Value = serde_json::from_str(&parcel.body).unwrap();
+        let placed = match parcel.kind {
+            Kind::Woocommerce | Kind::Shopify => {
+                return house::place(parcel, &self.woocommerce, &self.shopify);
+            }
+            Kind::Shopware => self.shopware.state().seed(&order),
+            Kind::Smartstore => self.smartstore.state().place(&order),
+        };
+        assert!(placed, "the stand-in does not take this for an order");
     }
 }

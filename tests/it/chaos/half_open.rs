@@ -57,7 +57,7 @@ async fn an_erp_with_every_bad_manner() {
 async fn a_shop_that_hangs_holds_up_no_other() {
     let mut dice = Dice::thrown_for("hanging shop");
     let stands = stands().await;
-    let buero = Proxy::start(&stands.woocommerce.url, &mut dice).await;
+    let buero = Proxy::start(&stands.office.url, &mut dice).await;
     buero.behave(Mood { percent: 100, manners: vec![Manner::Silent] });
     let mut desk = Desk::new(&stands, &Urls { buero: buero.url.clone(), ..Urls::of(&stands) });
     desk.begin();

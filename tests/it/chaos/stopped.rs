@@ -23,10 +23,8 @@ async fn stopped_while_its_peers_hang_up() {
         Proxy::start(&stands.shopify.url, &mut dice).await,
     ];
     let [erp, woocommerce, shopify] = [0, 1, 2].map(|at: usize| lines[at].url.clone());
-    let mut desk = Desk::new(
-        &stands,
-        &Urls { erp, kaffee: woocommerce.clone(), buero: woocommerce, schnee: shopify, ..Urls::of(&stands) },
-    );
+    let mut desk =
+        Desk::new(&stands, &Urls { erp, kaffee: woocommerce, schnee: shopify, ..Urls::of(&stands) });
     desk.begin();
     desk.ready().await;
     let shops = Shops::open(&stands, &desk.url, &mut dice, 4, Duration::from_millis(60));

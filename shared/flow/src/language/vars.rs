@@ -16,6 +16,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::types::Type;
+use crate::revision::revision;
 use crate::{Order, StepName};
 
 /// A variable, or a field of one.
@@ -201,7 +202,8 @@ impl Scope<'_> {
 
     fn approved(&self) -> bool {
         let decision = self.vars.order.facts.decided.get(self.step).and_then(|told| told.current());
-        decision.is_some_and(|decision| decision.approved)
+        let this = |known: &String| *known == revision(self.placed);
+        decision.is_some_and(|decision| decision.approved && decision.revision.as_ref().is_none_or(this))
     }
 }
 

@@ -66,8 +66,9 @@ impl Planner<'_> {
                 "the shop took its cancellation back; place the order anew or settle it by hand".to_owned(),
             );
         }
-        if !by_shop && facts.is_paid().unwrap_or(false) && facts.refunds.is_empty() {
-            return Some("the order is given up, but paid: the money has to go back".to_owned());
+        let received = facts.payments.values().filter_map(|told| told.current()).any(|p| !p.amount.is_zero());
+        if !by_shop && received && facts.refunds.is_empty() {
+            return Some("the order is given up, but money came in for it: it has to go back".to_owned());
         }
         let shipped = facts.shipments.values().filter_map(|told| told.current()).any(|s| !self.told(s));
         shipped.then(|| "a parcel left although the order is cancelled".to_owned())

@@ -17,7 +17,7 @@ impl Planner<'_> {
     pub(super) fn gate(&mut self, step: &Step, key: &StepKey) -> Option<StepState> {
         let condition = step.wait_for.as_ref()?;
         let decision = self.order.facts.decided.get(&step.name).and_then(|told| told.current());
-        if let Some(Decision { approved: false, by }) = decision {
+        if let Some(Decision { approved: false, by, .. }) = decision {
             self.course =
                 Course::Cancelling { because: format!("{} was refused by {by}", step.name), since: self.now };
             return Some(StepState::Skipped { because: "refused".to_owned() });

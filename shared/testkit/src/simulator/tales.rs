@@ -84,7 +84,7 @@ impl State {
     /// A word of a person.
     fn decide(&mut self, order: OrderKey, approved: bool) {
         let step = StepName::parse("approval").unwrap();
-        let decision = Decision { approved, by: "Erika".to_owned() };
+        let decision = Decision { approved, by: "Erika".to_owned(), revision: None };
         let event = Event::Decided { step, decision };
         let happened = Happened { order, events: vec![EventRecord::told(self.time(), event)] };
         self.begin_telling(Message::Happened(happened.clone()), vec![happened], Legible::Yes);

@@ -142,7 +142,7 @@ pub(super) fn step(name: &str) -> StepKey {
 pub(super) fn decided(name: &str, approved: bool) -> Event {
     Event::Decided {
         step: StepName::parse(name).unwrap(),
-        decision: Decision { approved, by: "Erika".into() },
+        decision: Decision { approved, by: "Erika".into(), revision: None },
     }
 }
 
