@@ -32,6 +32,11 @@ impl<T: Ord> Told<T> {
         self.as_of
     }
 
+    /// When we saw it ourselves; none if it was told.
+    pub fn seen(&self) -> Option<Timestamp> {
+        self.seen
+    }
+
     /// The value; of contradicting ones the greatest, so that every reader sees the same.
     pub fn current(&self) -> Option<&T> {
         self.values.last()
