@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use jiff::Timestamp;
 use kontor_domain::{Refund, RefundId};
 
+use crate::payments::{self, OF_TOTAL};
 use crate::told::Told;
 use crate::{Event, EventRecord, Facts};
 
@@ -21,6 +22,10 @@ pub fn apply(facts: &mut Facts, record: EventRecord) -> bool {
     match event {
         Event::Placed(order) => hear(&mut facts.placed, when, *order),
         Event::Life(life) => hear(&mut facts.life, when, life),
+        Event::Paid(payment) if payment.id.as_str() == OF_TOTAL => {
+            payments::hear(&mut facts.payments, when, payment)
+        }
+        Event::Paid(payment) if payments::is_superseded(&facts.payments, &payment.id) => false,
         Event::Paid(payment) => hear_of(&mut facts.payments, payment.id.clone(), when, payment),
         Event::Refunded(refund) => hear_of_refund(&mut facts.refunds, when, refund),
         Event::Shipped(shipment) => hear_of(&mut facts.shipments, shipment.id.clone(), when, shipment),

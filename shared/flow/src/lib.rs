@@ -16,6 +16,7 @@ pub mod message;
 pub mod order;
 pub mod outbox;
 mod parcels;
+pub mod payments;
 pub mod plan;
 pub mod ports;
 pub mod privacy;

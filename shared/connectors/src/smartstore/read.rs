@@ -7,6 +7,7 @@ use kontor_domain::{
     Money, OrderKey, OrderLife, Payment, PaymentId, PaymentSource, PaymentTerms, Refund, RefundId,
     ShopOrderId,
 };
+use kontor_flow::payments::OF_TOTAL;
 use kontor_flow::ports::ReadError;
 use kontor_flow::remedy::BoxError;
 use kontor_flow::storefront::FETCHED;
@@ -17,9 +18,6 @@ use super::order::{currency, placed};
 use super::wire::{List, Order, OrderStatus, Outline, ParcelTimes, PaymentStatus, ShippingStatus};
 use crate::config::ShopConfig;
 use crate::reading::{Perhaps, Unreadable, at, body, filled, money, payment, seen, snapshot};
-
-/// The id of the one payment an order of Smartstore knows.
-const THE_PAYMENT: &str = "shop";
 
 /// A bank transfer takes longer than this. A prepayment that is paid sooner was only declared to be by the shop's settings
 /// (`TransactMode`), within the checkout.
@@ -173,7 +171,7 @@ fn life(outline: &Outline) -> OrderLife {
 }
 
 /// What came in. Authorised money is a promise (prepayments are authorised too, where the shop is set so), and refunded money
-/// was paid before.
+/// was paid before. How much that was Smartstore does not say: it is the order's total when it was told first.
 fn paid(shop: &ShopConfig, order: &Order, as_of: Timestamp) -> Result<Option<Payment>, Unreadable> {
     match order.payment_status_id {
         PaymentStatus::Paid | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => {}
@@ -194,7 +192,7 @@ fn paid(shop: &ShopConfig, order: &Order, as_of: Timestamp) -> Result<Option<Pay
     if terms == PaymentTerms::Prepayment && in_checkout {
         return Ok(None);
     }
-    let id = at(format_args!("Id"), PaymentId::parse(THE_PAYMENT))?;
+    let id = at(format_args!("Id"), PaymentId::parse(OF_TOTAL))?;
     let transactions = [&order.capture_transaction_id, &order.authorization_transaction_id];
     let reference = transactions.into_iter().find_map(|id| id.as_deref().and_then(filled));
     let received_at = paid_at.unwrap_or(as_of);

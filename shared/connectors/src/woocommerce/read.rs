@@ -7,6 +7,7 @@ use kontor_domain::{
     Currency, Money, OrderLife, Payment, PaymentId, PaymentSource, PaymentTerms, PlacedOrder, Refund,
     RefundId, ShopOrderId,
 };
+use kontor_flow::payments::OF_TOTAL;
 use kontor_flow::ports::ReadError;
 use kontor_flow::remedy::BoxError;
 use kontor_flow::{Envelope, Event, Happened};
@@ -16,10 +17,6 @@ use super::refunds::detailed;
 use super::wire::{Gone, Order, Outline, RefundLine, Status};
 use crate::config::ShopConfig;
 use crate::reading::{Unreadable, at, body, deleted, failed, filled, money, seen, snapshot};
-
-/// The id of the one payment an order of WooCommerce knows. The provider's transaction may be told later than the
-/// payment, so it is no key: the same money would be counted twice.
-const THE_PAYMENT: &str = "shop";
 
 /// Reads a delivery. Topics that start with `order.` tell of orders, all others (`product.`, `customer.`, `coupon.`,
 /// `action.`) of nothing.
@@ -128,10 +125,12 @@ fn life(outline: &Outline, order: &Order, placed: &PlacedOrder) -> OrderLife {
     }
 }
 
+/// That it is paid; of how much came in WooCommerce says nothing, so that is the order's total when it was told first. The
+/// provider's transaction may be told later than the payment, so it is no key: the same money would be counted twice.
 fn paid(order: &Order, total: Money) -> Result<Option<Payment>, Unreadable> {
     let Some(date) = &order.date_paid_gmt else { return Ok(None) };
     let received_at = instant("date_paid_gmt", date)?;
-    let id = at(format_args!("id"), PaymentId::parse(THE_PAYMENT))?;
+    let id = at(format_args!("id"), PaymentId::parse(OF_TOTAL))?;
     let reference = filled(&order.transaction_id);
     Ok(Some(Payment { id, source: PaymentSource::Shop, amount: total, received_at, reference }))
 }

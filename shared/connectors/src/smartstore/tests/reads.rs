@@ -158,7 +158,7 @@ fn a_bundle_is_its_parts_and_gift_cards_are_bought_or_paid_with() {
       + Shipping DHL Paket 0.00 EUR
       + Payment Payments.PayPalStandard 1.00 EUR, 19 % 0.1597 EUR
     life: Open
-    paid: shop 140.97 EUR at 2026-11-04T12:00:00Z, reference CAPTURE-1
+    paid: order-total 140.97 EUR at 2026-11-04T12:00:00Z, reference CAPTURE-1
     refunded: refunded-20 20.00 EUR at 2026-11-07T09:30:00Z
     "#);
     assert_snapshot!(beside(&told), @r#"
@@ -201,7 +201,7 @@ fn every_order_of_the_contract_adds_up() {
     # order-10145-after-PaymentPaid-response.derived.json
     kaffee/10145 as of 2026-03-04T07:31:12.95Z
     life: Open
-    paid: shop 203.60 EUR at 2026-03-04T07:31:12.9066667Z, reference -
+    paid: order-total 203.60 EUR at 2026-03-04T07:31:12.9066667Z, reference -
     # order-10145-vorkasse.derived.json
     kaffee/10145 as of 2026-03-02T09:14:08.2033333Z
     placed: 10145 at 2026-03-02T09:14:07.53Z, 203.60 EUR Gross, payments.prepayment (Prepayment), B2C id=Some("2204") vat=None lang=None tags=["Registrierte Benutzer"]
@@ -233,7 +233,7 @@ fn every_order_of_the_contract_adds_up() {
       + Payment Payments.PayPalStandard 1.50 EUR, 19 % 0.2395 EUR
       - WILLKOMMEN10 10.00 EUR
     life: Open
-    paid: shop 210.41 EUR at 2026-03-08T18:03:21.37Z, reference 3C679366HH908993F
+    paid: order-total 210.41 EUR at 2026-03-08T18:03:21.37Z, reference 3C679366HH908993F
     refunded: refunded-20 20.00 EUR at 2026-03-12T10:20:44.7433333Z
     "#);
 }
@@ -333,7 +333,7 @@ fn an_answer_without_lines_says_where_the_order_stands() {
     assert_snapshot!(text(&of(&order)), @"
     kaffee/4711 as of 2026-11-02T08:00:08.2033333Z
     life: Open
-    paid: shop 32.84 EUR at 2026-11-04T07:31:12.9066667Z, reference -
+    paid: order-total 32.84 EUR at 2026-11-04T07:31:12.9066667Z, reference -
     ");
 }
 

@@ -52,7 +52,7 @@ fn a_prepaid_order_with_two_rates_and_a_coupon() {
       1 x SHIRT-M 26.96 EUR after 2.99 EUR off, 19 % 4.30 EUR Physical
       + Shipping flat_rate 4.90 EUR, 19 % 0.78 EUR
     life: Open
-    paid: shop 101.85 EUR at 2026-11-16T09:12:33Z, reference 5TY05013RG002845M
+    paid: order-total 101.85 EUR at 2026-11-16T09:12:33Z, reference 5TY05013RG002845M
     ");
 }
 
@@ -79,7 +79,7 @@ fn a_bank_transfer_that_came_in() {
       2 x FILTER-100 9.98 EUR, 19 % 1.59 EUR Physical
       + Shipping flat_rate 4.90 EUR, 19 % 0.78 EUR
     life: Open
-    paid: shop 64.78 EUR at 2026-11-18T07:30:00Z, reference -
+    paid: order-total 64.78 EUR at 2026-11-18T07:30:00Z, reference -
     "#);
 }
 
@@ -103,7 +103,7 @@ fn a_download() {
       to -, invoice to 20095
       1 x EBOOK-01 9.99 EUR, 7 % 0.65 EUR Digital
     life: Completed
-    paid: shop 9.99 EUR at 2026-11-16T12:20:02Z, reference 8AB12345CD678901E
+    paid: order-total 9.99 EUR at 2026-11-16T12:20:02Z, reference 8AB12345CD678901E
     "#);
 }
 
@@ -131,7 +131,7 @@ fn a_refund_of_a_part() {
       1 x SHIRT-M 26.96 EUR after 2.99 EUR off, 19 % 4.30 EUR Physical
       + Shipping flat_rate 4.90 EUR, 19 % 0.78 EUR
     life: Open
-    paid: shop 101.85 EUR at 2026-11-16T09:12:33Z, reference 5TY05013RG002845M
+    paid: order-total 101.85 EUR at 2026-11-16T09:12:33Z, reference 5TY05013RG002845M
     refunded: 4790 10.71 EUR at 2026-11-20T15:05:00Z
     ");
 }
@@ -158,7 +158,7 @@ fn a_fee_is_a_charge() {
       + Shipping flat_rate 4.90 EUR, 19 % 0.78 EUR
       + Other fee 2.50 EUR, 19 % 0.40 EUR
     life: Open
-    paid: shop 57.30 EUR at 2026-11-16T15:30:01Z, reference 1XY23456ZA789012B
+    paid: order-total 57.30 EUR at 2026-11-16T15:30:01Z, reference 1XY23456ZA789012B
     ");
 }
 
