@@ -18,7 +18,7 @@ use super::{
 
 /// What a query for invoices asks for.
 pub(super) const HEAD: &str = "id,version,status,salesInvoiceType,invoiceNumber,paymentStatus,salesOrders,\
-                               precedingSalesInvoiceId,commission,grossAmount";
+                               precedingSalesInvoiceId,commission,grossAmount,createdDate";
 
 /// Has the warehouse ship the order. It picks, packs and reports by itself.
 pub(super) async fn shipment(session: &Session<'_>, job: Job<'_>) -> Outcome {

@@ -328,6 +328,7 @@ mod tests {
             preceding_sales_invoice_id: None,
             commission: None,
             gross_amount: Some(Number("34.80".parse().unwrap())),
+            created_date: None,
             sales_invoice_items: vec![row("1", "19", 2, "16.64", "19.80"), row("2", "7", 1, "9.44", "10.10")],
             shipping_cost_items: vec![row("s", "19", 1, "4.12", "4.90")],
         }

@@ -1,5 +1,7 @@
 //! Credit notes: money that went back in the shop, credited on the order's invoice to the cent. Refunds of an order are
-//! credited one after the other, so a draft without a key of ours is what a lost attempt left behind.
+//! credited one after the other, so a draft without a key of ours may be what a lost attempt left behind.
+
+mod lost;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,12 +159,7 @@ async fn look(
     if let (true, Some(order)) = (notes.is_empty(), job.order.facts.sales_order_id()) {
         notes = invoices_of(session, order).await?;
     }
-    let ours = format!("{} refund ", job.command.order);
-    let lost = |note: &SalesInvoice| {
-        note.status == InvoiceStatus::New
-            && !note.commission.as_deref().is_some_and(|named| named.starts_with(&ours))
-    };
-    Ok(oldest(notes.into_iter().filter(lost)))
+    lost::draft(job, &owed.key, notes)
 }
 
 /// The oldest credit note that is not cancelled.

@@ -336,6 +336,8 @@ pub(super) struct SalesInvoice {
     #[serde(default)]
     pub(super) gross_amount: Option<Number>,
     #[serde(default)]
+    pub(super) created_date: Option<Millis>,
+    #[serde(default)]
     pub(super) sales_invoice_items: Vec<InvoiceRow>,
     #[serde(default)]
     pub(super) shipping_cost_items: Vec<InvoiceRow>,

@@ -2,11 +2,12 @@
 
 use kontor_domain::{LineId, OrderDraft, Quantity, Refund, RefundId, RefundLine};
 use kontor_flow::told::Told;
-use kontor_flow::{Booked, StepKey};
+use kontor_flow::{Booked, StepKey, StepState};
 use kontor_sandbox::weclapp::CreditNote;
 
 use super::*;
 
+mod drafts;
 mod prepaid;
 
 const BOOK: [Action; 2] = [Action::ErpCustomer, Action::ErpSalesOrder];
@@ -27,7 +28,11 @@ impl Bench {
             template: None,
             undo: false,
         };
-        self.weclapp.perform(Job { command: &command, order, past, now: time(order::BEGINNING) }).await
+        let mut order = order.clone();
+        let (asked, since) = (command.clone(), time(order::BEGINNING));
+        let requested = StepState::Requested { command: asked, attempt: 1, since };
+        order.steps.entry(command.step.clone()).or_insert(requested);
+        self.weclapp.perform(Job { command: &command, order: &order, past, now: since }).await
     }
 
     /// Carries out a step for an item and lets the order know.
