@@ -18,7 +18,7 @@ use super::node::PageInfo;
 use super::translate::MOST_REFUNDS;
 use super::unmapped;
 use crate::http::Calls;
-use crate::reading::{self, Token};
+use crate::reading::{self, Perhaps, Token};
 
 /// Orders in one answer, lines of each, and refunds of each. Shopify reckons what a question may cost before it looks: where
 /// it finds that too much, less is asked for.
@@ -113,7 +113,24 @@ struct Head {
     refunds: Vec<RefundHead>,
 }
 
-/// And in a refund.
+/// What is looked for in one that can't be read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Known {
+    #[serde(default)]
+    legacy_resource_id: Perhaps<Token>,
+    #[serde(default)]
+    updated_at: Perhaps<String>,
+}
+
+/// What is kept of that. It is never read as an order: that would be one of which a part may be missing.
+#[derive(Serialize)]
+struct Unread<'a> {
+    id: u64,
+    unread: &'a RawValue,
+}
+
+/// What is looked at in a refund.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RefundHead {
@@ -190,11 +207,28 @@ impl Asker<'_> {
         let RawPage { page_info, nodes } = data.orders;
         let mut orders = Vec::new();
         for node in nodes {
-            orders.extend(self.whole(node, refunds).await?);
+            match head(&node) {
+                Ok(_) => orders.extend(self.whole(node, refunds).await?),
+                Err(error) => orders.extend(self.unread(&node, &error)),
+            }
         }
         let next = page_info.end_cursor.filter(|_| page_info.has_next_page);
         let pause = next.is_some().then(|| cost.and_then(Cost::pause)).flatten();
         Ok(OrderPage { orders, next, pause: pause.filter(|pause| *pause > Duration::ZERO) })
+    }
+
+    /// An order of which it can't be told whether there is more of it: it becomes a failure with its body, and does not hold up
+    /// the others. One that does not even say which it is and of when is left out.
+    fn unread(&self, node: &RawValue, error: &CallError) -> Option<Sighting> {
+        let known: Option<Known> = reading::body(node.get().as_bytes()).ok();
+        let id = known.as_ref().and_then(|known| known.legacy_resource_id.0.as_ref());
+        let id: Option<u64> = id.and_then(|id| id.as_str().parse().ok());
+        let error = kontor_flow::remedy::chain(error);
+        tracing::error!(shop = %self.shop, order = ?id, %error, "the shop lists an order that cannot be read");
+        let as_of = known.as_ref()?.updated_at.0.as_deref()?.parse().ok()?;
+        let order = ShopOrderId::parse(&id?.to_string()).ok()?;
+        let body = serde_json::to_vec(&Unread { id: id?, unread: node }).ok()?;
+        Some(reading::sighting(self.shop, order, as_of, &body, self.now))
     }
 
     /// One order; none if the shop has none of that id.

@@ -11,13 +11,14 @@ use kontor_flow::remedy::Effect;
 use kontor_flow::storefront::{Finding, Hook, Notice, OrderPage, Sighting, Window};
 use kontor_flow::{CallError, Envelope, System};
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::api::{clock, denial, query, understood};
 use super::wire::{List, NoParameters, Notify, Outline, ParcelOf};
 use super::{Smartstore, links, notice, read};
 use crate::http::Calls;
-use crate::reading::{self, sighting};
+use crate::reading::{self, Perhaps, sighting};
 
 const GET_ORDERS: &str = "GET /odata/v1/Orders";
 const GET_SHIPMENTS: &str = "GET /odata/v1/Shipments";
@@ -111,31 +112,46 @@ impl Smartstore {
         Ok((list, more))
     }
 
-    /// Whole orders that a filter finds, by time, and whether there may be more.
+    /// Whole orders that a filter finds, by time, whether there may be more, and whether any had to be left out.
     async fn orders(
         &self,
         calls: &Calls,
         filter: &str,
         now: Timestamp,
-    ) -> Result<(Vec<Sighting>, bool), CallError> {
+    ) -> Result<(Vec<Sighting>, bool, bool), CallError> {
         let parameters = [("$filter", filter), ("$orderby", "UpdatedOnUtc,Id"), ("$expand", WHOLE)];
         let (list, more) = self.list(calls, (GET_ORDERS, "Orders"), ORDERS, &parameters).await?;
         let mut found = Vec::with_capacity(list.value.len());
         for order in &list.value {
-            found.push(self.sighted(calls, order, now).await?);
+            found.extend(self.sighted(calls, order, now).await?);
         }
-        Ok((found, more))
+        let left_out = found.len() < list.value.len();
+        Ok((found, more, left_out))
     }
 
-    /// One order out of an answer, with all its lines.
-    async fn sighted(&self, calls: &Calls, order: &RawValue, now: Timestamp) -> Result<Sighting, CallError> {
+    /// One order out of an answer, with all its lines. What can't be read is handed on as it is, and becomes a failure with its
+    /// body; one that does not even say which it is and of when can't, and must not hold up the others.
+    async fn sighted(
+        &self,
+        calls: &Calls,
+        order: &RawValue,
+        now: Timestamp,
+    ) -> Result<Option<Sighting>, CallError> {
         let entity = links::whole(&self.api, calls, GET_ORDERS, order.get()).await?;
-        let outline: Outline =
-            reading::body(entity.as_bytes()).map_err(|error| unreadable(GET_ORDERS, error))?;
-        let id =
-            ShopOrderId::parse(&outline.id.to_string()).map_err(|error| unreadable(GET_ORDERS, error))?;
-        let as_of = read::as_of(&outline).map_err(|error| unreadable(GET_ORDERS, error))?;
-        Ok(sighting(&self.shop, id, as_of, entity.as_bytes(), now))
+        let seen = match reading::body::<Outline>(entity.as_bytes()).and_then(|outline| read::as_of(&outline))
+        {
+            Ok(as_of) => glimpse(&entity).map(|(_, id)| (as_of, id)),
+            Err(error) => {
+                tracing::error!(shop = %self.shop, %error, "the shop lists an order that cannot be read");
+                glimpse(&entity)
+            }
+        };
+        let found = seen.and_then(|(as_of, id)| Some((as_of, ShopOrderId::parse(&id.to_string()).ok()?)));
+        if found.is_none() {
+            let id = named(&entity);
+            tracing::error!(shop = %self.shop, ?id, "the shop lists an order that does not say both which one it is and of when; it is left out");
+        }
+        Ok(found.map(|(as_of, id)| sighting(&self.shop, id, as_of, entity.as_bytes(), now)))
     }
 
     /// Orders by their own time, one page.
@@ -155,10 +171,12 @@ impl Smartstore {
             None => format!("UpdatedOnUtc ge {from}"),
         };
         let filter = format!("{lower} and UpdatedOnUtc le {until}");
-        let (orders, more) = self.orders(calls, &filter, now).await?;
+        let (orders, more, _) = self.orders(calls, &filter, now).await?;
         // A page is followed by its last record, not by a link of the shop's: that holds for later runs too.
         let next = match orders.last().filter(|_| more) {
             Some(last) => Place::Orders(Some(own_place(last)?)),
+            // Asked for once more and later: what comes behind it is not known.
+            None if more => return Err(unreadable(GET_ORDERS, "no order of a whole page can be read")),
             None => Place::Parcels(0),
         };
         Ok(OrderPage { orders, next: Some(next.text()), pause: more.then_some(PAUSE) })
@@ -227,10 +245,29 @@ impl Smartstore {
 /// The order's own time and id, as the next page is asked for with them.
 fn own_place(last: &Sighting) -> Result<(Timestamp, u64), CallError> {
     let bytes = last.envelope.body.bytes().map_err(|error| unreadable(GET_ORDERS, error))?;
-    let outline: Outline = reading::body(&bytes).map_err(|error| unreadable(GET_ORDERS, error))?;
-    let time = read::instant("UpdatedOnUtc", &outline.updated_on_utc)
-        .map_err(|error| unreadable(GET_ORDERS, error))?;
-    Ok((time, outline.id))
+    let place = std::str::from_utf8(&bytes).ok().and_then(glimpse);
+    place.ok_or_else(|| unreadable(GET_ORDERS, "an order does not say which one it is and of when"))
+}
+
+/// What is looked at in an order before it is kept.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Glimpse {
+    #[serde(default)]
+    id: Perhaps<u64>,
+    #[serde(default)]
+    updated_on_utc: Perhaps<String>,
+}
+
+/// Of when an order is, by itself, and which one, whatever else of it can't be read.
+fn glimpse(entity: &str) -> Option<(Timestamp, u64)> {
+    let Glimpse { id, updated_on_utc } = reading::body(entity.as_bytes()).ok()?;
+    Some((read::instant("UpdatedOnUtc", updated_on_utc.0.as_deref()?).ok()?, id.0?))
+}
+
+/// Which order it is, if it says that.
+fn named(entity: &str) -> Option<u64> {
+    reading::body::<Glimpse>(entity.as_bytes()).ok()?.id.0
 }
 
 #[async_trait]
@@ -253,7 +290,11 @@ impl Storefront for Smartstore {
         // Ids of Smartstore are numbers; another is no order's, and has no place in a filter.
         let Ok(id) = id.as_str().parse::<u32>() else { return Ok(None) };
         let calls = Calls::default();
-        let (mut found, _) = self.orders(&calls, &format!("Id eq {id}"), now).await?;
+        let (mut found, _, left_out) = self.orders(&calls, &format!("Id eq {id}"), now).await?;
+        if left_out {
+            // It is there all the same.
+            return Err(unreadable(GET_ORDERS, "the order does not say both which one it is and of when"));
+        }
         Ok(found.pop())
     }
 

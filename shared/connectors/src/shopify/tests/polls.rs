@@ -370,6 +370,36 @@ async fn a_question_that_may_cost_too_much_is_asked_again_for_less() {
     assert_eq!(shopify.changed(always(), None, time(NOW)).await.unwrap_err().remedy(), Remedy::Park);
 }
 
+#[tokio::test]
+async fn an_order_that_cannot_be_read_does_not_hold_up_the_others() {
+    let whole: Value = serde_json::from_slice(&fetched_body(&fixture_order("digital")).await).unwrap();
+    let whole = whole["order"].clone();
+    let with = |id: &str, place: &str, value: Value| {
+        let mut node = whole.clone();
+        node["legacyResourceId"] = json!(id);
+        node[place] = value;
+        node
+    };
+    let nodes = [
+        with("7", "lineItems", json!(null)),
+        with("8", "updatedAt", json!(null)),
+        with("9", "legacyResourceId", json!("9")),
+    ];
+    let page =
+        json!({"data": {"orders": {"pageInfo": {"hasNextPage": false, "endCursor": null}, "nodes": nodes}}});
+    let server = MockServer::start().await;
+    let page = ResponseTemplate::new(200).set_body_json(page);
+    Mock::given(method("POST")).respond_with(page).mount(&server).await;
+    let config = shop(ShopKind::Shopify, &server.uri());
+    let shopify = Shopify::new(&config, &secrets(), client()).unwrap();
+    let found = shopify.changed(always(), None, time(NOW)).await.unwrap().orders;
+    assert_eq!(found.iter().map(|sighting| sighting.order.as_str()).collect::<Vec<_>>(), ["7", "9"]);
+    assert_eq!(found[0].as_of, found[1].as_of);
+    let error = read(&config, &found[0].envelope).unwrap_err();
+    assert_eq!(error.order.unwrap().order.as_str(), "7", "it becomes a failure that names it");
+    assert!(String::from_utf8_lossy(&found[0].envelope.body.bytes().unwrap()).contains("updatedAt"));
+}
+
 /// The fetched form of an order, with other bytes in it.
 fn fetched(body: &[u8]) -> Result<Vec<Happened>, String> {
     let config = shop(ShopKind::Shopify, "https://kaffee.example.test");

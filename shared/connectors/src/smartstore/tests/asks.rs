@@ -262,3 +262,27 @@ async fn there_are_no_webhooks_and_connecting_says_what_to_set_up() {
     let poke = envelope("notice", b"");
     assert_eq!(shop.notice(&poke).unwrap(), Notice::Something);
 }
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_does_not_hold_up_the_others() {
+    let mut broken = order(2, "2026-11-01T11:00:00Z");
+    broken["OrderStatusId"] = json!("pending");
+    let mut timeless = order(3, "2026-11-01T11:30:00Z");
+    timeless["UpdatedOnUtc"] = json!(null);
+    let all = [order(1, "2026-11-01T10:00:00Z"), broken, timeless.clone(), order(4, "2026-11-01T12:00:00Z")];
+    let server = MockServer::start().await;
+    let list = ResponseTemplate::new(200).set_body_json(json!({ "value": all }));
+    Mock::given(path("/odata/v1/Orders")).respond_with(list).up_to_n_times(1).mount(&server).await;
+    let shop = Smartstore::new(&ours(&server.uri()), &secrets(), client()).unwrap();
+    let page = shop.changed(window(DAY.0, DAY.1), None, time(NOW)).await.unwrap();
+    let ids: Vec<&str> = page.orders.iter().map(|sighting| sighting.order.as_str()).collect();
+    assert_eq!(ids, ["1", "2", "4"]);
+    assert_eq!(page.orders[1].as_of, time("2026-11-01T11:00:00Z"));
+    let error = read(&ours("https://shop.example.test"), &page.orders[1].envelope).unwrap_err();
+    assert_eq!(error.order.unwrap().order.as_str(), "2", "it becomes a failure that names it");
+    // Asked for alone, one that can't be told is not one that is gone.
+    let alone = ResponseTemplate::new(200).set_body_json(json!({ "value": [timeless] }));
+    Mock::given(path("/odata/v1/Orders")).respond_with(alone).mount(&server).await;
+    let error = shop.order(&"3".parse().unwrap(), time(NOW)).await.unwrap_err();
+    assert!(matches!(error, CallError::Unreadable { .. }), "{error:?}");
+}
