@@ -151,7 +151,8 @@ async fn register(
     headers: HeaderMap,
 ) -> Response {
     let (query, fresh) = (query.unwrap_or_default(), clock::new_secret());
-    show_app(doors.apps.register(&doors.app_gate, &word(shop), &headers, &query, &fresh).await)
+    let (gate, shop, now) = (&doors.app_gate, word(shop), clock::now());
+    show_app(doors.apps.register(gate, &shop, &headers, &query, &fresh, now).await)
 }
 
 async fn confirm(State(doors): State<Arc<Doors>>, shop: Word, headers: HeaderMap, body: Body) -> Response {

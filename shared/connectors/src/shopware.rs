@@ -9,6 +9,7 @@ mod examine;
 mod front;
 mod manifest;
 mod order;
+mod pages;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -83,9 +83,10 @@ impl Apps {
         headers: &HeaderMap,
         query: &str,
         fresh: &SecretString,
+        now: Timestamp,
     ) -> AppReply {
         let told = self.changed(gate, shop, |kept| {
-            let (kept, registration) = gate.register(shop, headers, query, kept, fresh)?;
+            let (kept, registration) = gate.register(shop, headers, query, kept, fresh, now)?;
             let json = serde_json::to_string(&registration).map_err(|_| AppError::Unreadable)?;
             Ok((kept, AppReply::Registered(json)))
         });
@@ -135,14 +136,43 @@ impl Apps {
         };
         let kept = kept.map(|kept| Installation::parse(&kept.text)).unwrap_or_default();
         let removal = is_removal(&body);
+        let shown = kept.is_shown_by(&headers, &body).then(|| (headers.clone(), body.clone()));
         let delivery = Delivery::new(headers, body, now);
         let reply = webhook::receive_with(gate, sender, shop, delivery, &kept.secrets(now)).await;
-        if removal && reply == Reply::Accepted {
-            let forgotten =
-                self.changed(apps, shop, |kept| Ok((kept.clone().removed(), AppReply::Confirmed))).await;
-            tracing::info!(status = forgotten.status(), "the app was removed from a shop");
+        if reply != Reply::Accepted {
+            return reply;
+        }
+        if removal {
+            return self.forget(apps, shop).await;
+        }
+        if let Some((headers, body)) = shown {
+            // Anew of what is kept now: another secret may have come into force in between.
+            let noted = self.changed(apps, shop, |kept| {
+                let kept = kept.clone();
+                let kept = if kept.is_shown_by(&headers, &body) { kept.shown() } else { kept };
+                Ok((kept, AppReply::Confirmed))
+            });
+            // If it can't be kept, the secret before counts until the next webhook.
+            let noted = noted.await;
+            tracing::info!(status = noted.status(), "a shop signs with its new secret");
         }
         reply
+    }
+
+    /// The app was removed from a shop, and the webhook that says so is stored. Where it can't be kept that what the shop had is
+    /// gone, the shop is asked to send it again: it would else never be told, and could not register any more.
+    async fn forget(&self, apps: &AppGate, shop: &str) -> Reply {
+        let forgotten =
+            self.changed(apps, shop, |kept| Ok((kept.clone().removed(), AppReply::Confirmed))).await;
+        if forgotten == AppReply::Refused(Reply::Unavailable) {
+            tracing::error!(
+                "the app was removed from a shop, but what the shop handed to us cannot be taken out of the store; if the shop does not \
+                 send app.deleted again, give it a new app_secret before the app is installed anew"
+            );
+            return Reply::Unavailable;
+        }
+        tracing::info!(status = forgotten.status(), "the app was removed from a shop");
+        Reply::Accepted
     }
 
     /// Changes what is kept of a shop, anew if another was faster.
@@ -195,7 +225,9 @@ impl Apps {
 fn refused(error: AppError) -> AppReply {
     tracing::warn!(cause = %error, "the registration of a shop is refused");
     match error {
-        AppError::Unknown | AppError::Wrong | AppError::NotProven => AppReply::Refused(Reply::Unauthorized),
+        AppError::Unknown | AppError::Wrong | AppError::NotProven | AppError::Stale { .. } => {
+            AppReply::Refused(Reply::Unauthorized)
+        }
         AppError::Elsewhere => AppReply::Elsewhere,
         AppError::Unreadable | AppError::NothingAsked => AppReply::Refused(Reply::BadRequest),
         AppError::NoAddress => AppReply::Refused(Reply::Unavailable),

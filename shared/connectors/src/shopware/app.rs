@@ -2,7 +2,10 @@
 //!
 //! The shop asks for a secret (signed with the app's own, from `manifest.xml`), we answer with a new one and a proof, the
 //! shop confirms (signed with the new one) and hands over its access keys. A shop that registers again signs with the
-//! secret it has as well, and what was is good until it confirms; in-flight webhooks with the old one for a minute longer.
+//! secret it has as well, and what was is good until it confirms; in-flight webhooks with the old one for a minute longer. Where
+//! our answer to its confirmation is lost, the shop keeps the old one: so that counts until the new one was seen.
+
+mod installation;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+pub use self::installation::Installation;
+use self::installation::{Pending, Previous, Registered};
 use crate::config::{Config, ShopConfig, ShopKind};
 use crate::reading;
 use crate::secrets::{MissingSecret, SecretBook};
@@ -27,8 +32,8 @@ const APP_SIGNATURE: &str = "shopware-app-signature";
 const SHOP_SIGNATURE: &str = "shopware-shop-signature";
 const OLD_SHOP_SIGNATURE: &str = "shopware-shop-signature-previous";
 
-/// How long after a new secret came into force webhooks with the old one are taken.
-const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(60);
+/// How far the time in a registration may be from ours, either way: a registration that somebody caught is good no longer.
+pub const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a secret for a shop may be (Shopware refuses others).
 const SECRET_LENGTH: std::ops::RangeInclusive<usize> = 64..=255;
@@ -51,6 +56,16 @@ pub enum AppError {
          came through, give it a new app_secret"
     )]
     NotProven,
+    /// It was signed too long ago, or is yet to be.
+    #[error(
+        "the request was signed {apart} seconds from now by our clock, and at most {most} are taken: it was sent before, or the clocks of the \
+         shop and of Kontor differ; set them, and install or update the app again",
+        most = CLOCKS_APART.as_secs()
+    )]
+    Stale {
+        /// How far from now, in seconds; below zero is the past.
+        apart: i64,
+    },
     /// Another shop, or a copy, with our manifest.
     #[error("the shop has another address than kontor.yaml says")]
     Elsewhere,
@@ -107,80 +122,6 @@ fn place(url: &str) -> Option<(String, Option<u16>, String)> {
     let url = Url::parse(&sanitised(url)).ok()?;
     let host = url.host_str()?.to_ascii_lowercase();
     Some((host, url.port(), url.path().trim_end_matches('/').to_owned()))
-}
-
-/// What a shop handed to us, as kept. A secret.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Installation {
-    /// Which app secret it came about with: another one begins anew.
-    app: String,
-    /// What is in force.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    current: Option<Registered>,
-    /// What was asked for and not confirmed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pending: Option<Pending>,
-    /// The secret before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous: Option<Previous>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Registered {
-    secret: String,
-    shop_id: String,
-    url: String,
-    key: String,
-    secret_key: String,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Pending {
-    secret: String,
-    shop_id: String,
-    url: String,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Previous {
-    secret: String,
-    until: Timestamp,
-}
-
-impl Installation {
-    /// Reads what was kept; nothing, if it can't be read, or was never there.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        serde_json::from_str(text).unwrap_or_default()
-    }
-
-    /// As it is kept.
-    #[must_use]
-    pub fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// What webhooks are signed with: the secret in force, and the one before for a minute.
-    #[must_use]
-    pub fn secrets(&self, now: Timestamp) -> Vec<SecretString> {
-        let current = self.current.iter().map(|current| current.secret.clone());
-        let previous = self.previous.iter().filter(|previous| now < previous.until);
-        current.chain(previous.map(|previous| previous.secret.clone())).map(SecretString::from).collect()
-    }
-
-    /// Access key id and secret access key of the shop's API.
-    #[must_use]
-    pub fn keys(&self) -> Option<(SecretString, SecretString)> {
-        let current = self.current.as_ref()?;
-        Some((SecretString::from(current.key.clone()), SecretString::from(current.secret_key.clone())))
-    }
-
-    /// The same without what the shop had: the app was removed there.
-    #[must_use]
-    pub fn removed(self) -> Self {
-        Self { app: self.app, ..Self::default() }
-    }
 }
 
 /// Whether a proven webhook tells that the app was removed from the shop.
@@ -262,8 +203,9 @@ impl AppGate {
         Ok(token_name(self.shop(shop)?.0))
     }
 
-    /// A shop registers: its query as it came, and what is kept of it. `fresh` is a secret nobody knows yet. Answers what is to
-    /// be kept now, and what the shop is told.
+    /// A shop registers: its query as it came, and what is kept of it. `fresh` is a secret nobody knows yet, `now` our clock,
+    /// from which the `timestamp` in the query (seconds since 1970) may be [`CLOCKS_APART`] at most. Answers what is to be kept
+    /// now, and what the shop is told.
     ///
     /// # Errors
     /// [`AppError`].
@@ -274,17 +216,18 @@ impl AppGate {
         query: &str,
         kept: &Installation,
         fresh: &SecretString,
+        now: Timestamp,
     ) -> Result<(Installation, Registration), AppError> {
         let (_, app) = self.shop(shop)?;
         if query.is_empty() || !is_signed(&app.secret, query.as_bytes(), headers, APP_SIGNATURE) {
             return Err(AppError::Wrong);
         }
         let kept = if kept.app == app.mark { kept.clone() } else { Installation::default() };
-        if let Some(current) = &kept.current
-            && !is_signed(&current.secret.clone().into(), query.as_bytes(), headers, SHOP_SIGNATURE)
-        {
+        if kept.current.is_some() && kept.signer(query.as_bytes(), headers, SHOP_SIGNATURE).is_none() {
             return Err(AppError::NotProven);
         }
+        in_time(query, now)?;
+        let kept = if kept.is_shown_by(headers, query.as_bytes()) { kept.shown() } else { kept };
         let (shop_id, url) = (only(query, "shop-id")?, only(query, "shop-url")?);
         if place(&url) != place(&app.url) {
             return Err(AppError::Elsewhere);
@@ -320,9 +263,9 @@ impl AppGate {
         if !is_signed(&pending.secret.clone().into(), body, headers, SHOP_SIGNATURE) {
             return Err(AppError::Wrong);
         }
-        if let Some(current) = &kept.current
-            && !is_signed(&current.secret.clone().into(), body, headers, OLD_SHOP_SIGNATURE)
-        {
+        // The one the shop has had, be it that a confirmation before came to nothing there.
+        let had = kept.signer(body, headers, OLD_SHOP_SIGNATURE);
+        if kept.current.is_some() && had.is_none() {
             return Err(AppError::NotProven);
         }
         let told: Confirmation = reading::body(body).map_err(|_| AppError::Unreadable)?;
@@ -332,15 +275,14 @@ impl AppGate {
         if told.api_key.is_empty() || told.secret_key.is_empty() {
             return Err(AppError::Unreadable);
         }
-        let until = now.saturating_add(IN_FLIGHT).unwrap_or(now);
-        let previous =
-            kept.current.as_ref().map(|current| Previous { secret: current.secret.clone(), until });
+        let previous = had.map(|secret| Previous::from(secret.to_owned(), now));
         let current = Registered {
             secret: pending.secret.clone(),
             shop_id: told.shop_id,
             url: pending.url.clone(),
             key: told.api_key,
             secret_key: told.secret_key,
+            used: false,
         };
         Ok(Installation { app: app.mark.clone(), current: Some(current), pending: None, previous })
     }
@@ -357,6 +299,14 @@ fn confirmed_before(headers: &HeaderMap, body: &[u8], kept: &Installation) -> Re
         && told.api_key == current.key
         && told.secret_key == current.secret_key;
     if same { Ok(kept.clone()) } else { Err(AppError::NothingAsked) }
+}
+
+/// Whether a registration was signed just now.
+fn in_time(query: &str, now: Timestamp) -> Result<(), AppError> {
+    let told: i64 = only(query, "timestamp")?.parse().map_err(|_| AppError::Unreadable)?;
+    let apart = told.saturating_sub(now.as_second());
+    let most = CLOCKS_APART.as_secs().unsigned_abs();
+    if apart.unsigned_abs() > most { Err(AppError::Stale { apart }) } else { Ok(()) }
 }
 
 /// A parameter of a query, there exactly once.

@@ -10,6 +10,7 @@ use kontor_flow::{CallError, Envelope};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::pages::{PAGE, Place, Way};
 use super::wire::{Child, Outline, Page, Stamp, Stamps};
 use super::{Shopware, examine, read};
 use crate::http::Calls;
@@ -18,38 +19,6 @@ use crate::reading::{self, sighting};
 const SEARCH_ORDERS: &str = "POST /search/order";
 const SEARCH_DELIVERIES: &str = "POST /search/order-delivery";
 const SEARCH_PAYMENTS: &str = "POST /search/order-transaction";
-
-/// Orders per page. Shopware takes up to 500, but an order with all that belongs to it has up to some 100 KB.
-pub(super) const PAGE: usize = 40;
-
-/// What is searched, one after the other: orders by their own times, and orders by those of their deliveries and payments,
-/// whose changes don't touch the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Orders,
-    Deliveries,
-    Payments,
-}
-
-impl Way {
-    const ALL: [Self; 3] = [Self::Orders, Self::Deliveries, Self::Payments];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Orders => "orders",
-            Self::Deliveries => "deliveries",
-            Self::Payments => "payments",
-        }
-    }
-
-    fn after(self) -> Option<Self> {
-        match self {
-            Self::Orders => Some(Self::Deliveries),
-            Self::Deliveries => Some(Self::Payments),
-            Self::Payments => None,
-        }
-    }
-}
 
 /// Everything that belongs to an order and is read of it.
 pub(super) fn associations() -> Value {
@@ -71,14 +40,6 @@ pub(super) fn associations() -> Value {
     })
 }
 
-/// Made or changed since then. `updatedAt` is null until the first change.
-fn since(from: Timestamp) -> Value {
-    // Shopware compares its times by the millisecond.
-    let from = format!("{from:.3}");
-    let range = |field: &str| json!({ "type": "range", "field": field, "parameters": { "gte": from } });
-    json!([{ "type": "multi", "operator": "or", "queries": [range("updatedAt"), range("createdAt")] }])
-}
-
 /// Whether a record was made or changed since then.
 fn is_since(stamp: &Stamp, from: Timestamp) -> bool {
     let times = [&stamp.created_at, &stamp.updated_at];
@@ -86,46 +47,56 @@ fn is_since(stamp: &Stamp, from: Timestamp) -> bool {
 }
 
 impl Shopware {
-    /// Orders by the search of `way`, and how many records it found.
+    /// Orders by the search of `place`, and where it goes on, if it found a full page.
     async fn found(
         &self,
         calls: &Calls,
-        way: Way,
-        page: u32,
+        place: Place,
         window: Window,
         now: Timestamp,
-    ) -> Result<(Page, usize), CallError> {
-        // By when they were made: that never changes, so what changes while pages are read moves none of the others.
-        let mut criteria = json!({
-            "page": page, "limit": PAGE, "total-count-mode": 0,
-            "filter": since(window.from), "sort": [{ "field": "createdAt", "order": "ASC" }],
-        });
+    ) -> Result<(Page, Option<Place>), CallError> {
+        let way = place.way;
+        let mut criteria = place.criteria(window);
         let (call, entity) = match way {
             Way::Orders => {
                 set(&mut criteria, "associations", associations());
                 let found: Page = self.api.search(calls, SEARCH_ORDERS, "order", &criteria, now).await?;
-                let count = found.data.len();
-                return Ok((found, count));
+                let next = place.after(&found);
+                return Ok((found, next));
             }
             Way::Deliveries => (SEARCH_DELIVERIES, "order-delivery"),
             Way::Payments => (SEARCH_PAYMENTS, "order-transaction"),
         };
         let found: Page = self.api.search(calls, call, entity, &criteria, now).await?;
+        let next = place.after(&found);
         let mut ids = Vec::new();
         for child in &found.data {
-            let child: Child = understood(call, child)?;
-            ids.push(child.order_id);
+            match understood::<Child>(call, child) {
+                Ok(child) if super::is_id(&child.order_id) => ids.push(child.order_id),
+                Ok(_) => self.passed_over(call, child, &"its orderId is none of Shopware's"),
+                Err(error) => self.passed_over(call, child, &chain(&error)),
+            }
         }
         ids.sort();
         ids.dedup();
         if ids.is_empty() {
-            return Ok((Page { data: Vec::new() }, 0));
+            return Ok((Page { data: Vec::new() }, next));
         }
         let criteria = json!({
             "ids": ids, "limit": PAGE, "total-count-mode": 0, "associations": associations(),
         });
         let orders = self.api.search(calls, SEARCH_ORDERS, "order", &criteria, now).await?;
-        Ok((orders, found.data.len()))
+        Ok((orders, next))
+    }
+
+    /// One record that can't be read holds up none of the others.
+    fn passed_over(&self, call: &'static str, raw: &RawValue, cause: &dyn std::fmt::Display) {
+        let id = read::outline_id(raw.get().as_bytes());
+        let id = id.as_ref().map_or("unknown", ShopOrderId::as_str);
+        tracing::error!(
+            shop = %self.shop, call, record = id, %cause,
+            "a record of the shop cannot be read; the others are, and this one is passed over: look at the order there"
+        );
     }
 }
 
@@ -144,18 +115,6 @@ fn unreadable(call: &'static str, error: reading::Unreadable) -> CallError {
     CallError::Unreadable { system, call, effect, source: error.into() }
 }
 
-/// The search and the page of it that a token names; the first of all without one.
-fn place(page: Option<&str>) -> Result<(Way, u32), CallError> {
-    let Some(text) = page else { return Ok((Way::Orders, 1)) };
-    let read = || {
-        let (word, page) = text.split_once(':')?;
-        let way = Way::ALL.into_iter().find(|way| way.word() == word)?;
-        page.parse().ok().filter(|page| *page > 0).map(|page| (way, page))
-    };
-    read()
-        .ok_or_else(|| super::unmapped("the name of the page is none of Shopware's; the window is read anew"))
-}
-
 impl Shopware {
     fn sighted(&self, raw: &RawValue, now: Timestamp) -> Result<(Sighting, Stamps), CallError> {
         let outline: Outline = understood(SEARCH_ORDERS, raw)?;
@@ -168,6 +127,22 @@ impl Shopware {
     }
 }
 
+impl Shopware {
+    /// An order that can't be told from its page: by its id, so that what is wrong with it becomes a failure of this order when it
+    /// is read; without one only the log tells of it.
+    fn unsighted(
+        &self,
+        raw: &RawValue,
+        error: &CallError,
+        window: Window,
+        now: Timestamp,
+    ) -> Option<Sighting> {
+        self.passed_over(SEARCH_ORDERS, raw, &chain(error));
+        let id = read::outline_id(raw.get().as_bytes())?;
+        Some(sighting(&self.shop, id, window.until, raw.get().as_bytes(), now))
+    }
+}
+
 #[async_trait]
 impl Storefront for Shopware {
     async fn changed(
@@ -176,15 +151,21 @@ impl Storefront for Shopware {
         page: Option<&str>,
         now: Timestamp,
     ) -> Result<OrderPage, CallError> {
-        let (way, number) = place(page)?;
+        let place = Place::parse(page)?;
         let calls = Calls::default();
-        let (found, count) = self.found(&calls, way, number, window, now).await?;
+        let (found, next) = self.found(&calls, place, window, now).await?;
         let mut orders = Vec::new();
         for raw in &found.data {
-            let (sighting, stamps) = self.sighted(raw, now)?;
+            let (sighting, stamps) = match self.sighted(raw, now) {
+                Ok(sighted) => sighted,
+                Err(error) => {
+                    orders.extend(self.unsighted(raw, &error, window, now));
+                    continue;
+                }
+            };
             let own = Stamp { created_at: stamps.created_at.clone(), updated_at: stamps.updated_at.clone() };
             // What an earlier search of this window tells of already.
-            let told = match way {
+            let told = match place.way {
                 Way::Orders => false,
                 Way::Deliveries => is_since(&own, window.from),
                 Way::Payments => {
@@ -197,12 +178,8 @@ impl Storefront for Shopware {
             }
         }
         orders.sort_by_key(|sighting| sighting.as_of);
-        let next = if count >= PAGE {
-            Some((way, number.saturating_add(1)))
-        } else {
-            way.after().map(|way| (way, 1))
-        };
-        let next = next.map(|(way, page)| format!("{}:{page}", way.word()));
+        let next = next.or_else(|| place.way.after().map(Place::first));
+        let next = next.map(|place| place.to_string());
         Ok(OrderPage { orders, next, pause: None })
     }
 

@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 
 use super::order::{deciding, placed};
 use super::wire::{
-    BusinessEvent, EventWithOrder, Order, OrderState, Outline, PaymentState, Stamp, Stamps, Transaction,
-    Wrapped, Written,
+    BusinessEvent, EventWithOrder, Named, Order, OrderState, Outline, PaymentState, Stamp, Stamps,
+    Transaction, Wrapped, Written,
 };
 use crate::config::ShopConfig;
 use crate::reading::{Unreadable, at, body, money, seen, snapshot};
@@ -60,9 +60,10 @@ pub(super) fn found(bytes: &[u8]) -> Result<Option<Box<RawValue>>, Unreadable> {
     Ok(event.order)
 }
 
-fn outline_id(bytes: &[u8]) -> Option<ShopOrderId> {
-    let outline: Outline = body(bytes).ok()?;
-    ShopOrderId::parse(&outline.id).ok()
+/// The id of an order of which nothing else need be readable.
+pub(super) fn outline_id(bytes: &[u8]) -> Option<ShopOrderId> {
+    let named: Named = body(bytes).ok()?;
+    ShopOrderId::parse(&named.id).ok()
 }
 
 fn failed(shop: &ShopId, envelope: &Envelope, order: Option<ShopOrderId>, source: BoxError) -> ReadError {
@@ -104,6 +105,11 @@ fn whole(
         Some(transaction) => moved(shop, id, transaction, &placed, as_of)?,
         None => (None, None),
     };
+    let life = if life != OrderLife::Cancelled && last.is_some_and(is_charged_back) {
+        OrderLife::OnHold
+    } else {
+        life
+    };
     let mut events = vec![Event::Placed(Box::new(placed))];
     events.extend(paid.map(Event::Paid));
     events.push(Event::Life(life));
@@ -120,8 +126,17 @@ fn life(state: &OrderState) -> OrderLife {
     }
 }
 
+/// Whether the customer's bank took the money back: nothing more is done about the order until a person has looked.
+fn is_charged_back(transaction: &Transaction) -> bool {
+    transaction
+        .state_machine_state
+        .as_ref()
+        .is_some_and(|state| state.technical_name == PaymentState::Chargeback)
+}
+
 /// What the payment that counts says: that money came in, and that it went back. Shopware says of no part how much it is, so
-/// a part is neither taken for a payment nor for a refund.
+/// a part is neither taken for a payment nor for a refund. Nor is a payment that has no amount: the order's total may have
+/// grown since.
 fn moved(
     shop: &ShopConfig,
     id: &ShopOrderId,
@@ -133,6 +148,10 @@ fn moved(
     let unknown = |what: &str| {
         tracing::warn!(shop = %shop.id, order = %id, "the shop says that {what} of the money, but not how much; look there, and book it by hand");
     };
+    let all_of_it = matches!(state.technical_name, PaymentState::Paid | PaymentState::Refunded);
+    if all_of_it && transaction.amount.is_none() {
+        unknown("it got or gave back all");
+    }
     match &state.technical_name {
         PaymentState::Paid => Ok((payment(transaction, placed, as_of)?, None)),
         PaymentState::Refunded => {
@@ -164,19 +183,16 @@ fn moved(
     }
 }
 
-/// All of the transaction's amount. When it came in is when the transaction changed last: Shopware keeps no other time of it.
+/// All of the transaction's amount (the vendor's schema requires it; none is made up where it is missing). When it came in is when the transaction changed last: Shopware keeps no other time of it.
 fn payment(
     transaction: &Transaction,
     placed: &PlacedOrder,
     as_of: Timestamp,
 ) -> Result<Option<Payment>, Unreadable> {
     let currency: Currency = placed.parts().currency;
-    let amount = match &transaction.amount {
-        Some(amount) => {
-            money(format_args!("transactions.amount.totalPrice"), &amount.total_price, currency)?.rounded()
-        }
-        None => placed.parts().total,
-    };
+    let Some(amount) = &transaction.amount else { return Ok(None) };
+    let amount =
+        money(format_args!("transactions.amount.totalPrice"), &amount.total_price, currency)?.rounded();
     if amount <= Money::zero(currency) {
         return Ok(None);
     }

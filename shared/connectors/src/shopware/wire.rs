@@ -163,6 +163,12 @@ pub(super) struct Outline {
     pub(super) state_machine_state: Option<State<OrderState>>,
 }
 
+/// What is read of a record where nothing else of it can be.
+#[derive(Deserialize)]
+pub(super) struct Named {
+    pub(super) id: String,
+}
+
 /// The answer to a search, records untouched.
 #[derive(Deserialize)]
 pub(super) struct Page {

@@ -24,7 +24,10 @@ const CONFIG: &str = "public_url: https://you.example\n\
     erp: { url: 'https://t.weclapp.com', token: 'secret:erp', gross_channel: GROSS1, \
     articles: { shipping: S, fee: F, discount: D, rounding: R } }\n";
 
-const QUERY: &str = "shop-id=abc&shop-url=https%3A%2F%2Fshop.example&timestamp=1795282183";
+/// A registration that is signed now.
+fn query() -> String {
+    format!("shop-id=abc&shop-url=https%3A%2F%2Fshop.example&timestamp={}", clock::now().as_second())
+}
 
 const REGISTER: &str = "GET /apps/shopware/{shop}/register";
 const CONFIRM: &str = "POST /apps/shopware/{shop}/confirm";
@@ -53,6 +56,20 @@ impl Tokens for Away {
     }
 }
 
+/// A table that can be read, and not written.
+struct Full(Engine);
+
+#[async_trait]
+impl Tokens for Full {
+    async fn load(&self, name: &str) -> Result<Option<Token>, StoreError> {
+        self.0.load(name).await
+    }
+
+    async fn store(&self, _name: &str, _token: &Token) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable { store: "table", call: "PutItem", source: "it is full".into() })
+    }
+}
+
 fn sign(secret: &str, message: &str) -> String {
     signature(&SecretString::from(secret.to_owned()), message.as_bytes())
 }
@@ -69,7 +86,11 @@ async fn answered(
         "version": "2.0", "routeKey": route, "rawQueryString": query, "headers": headers,
         "pathParameters": { "shop": "garten" }, "body": body, "isBase64Encoded": false,
     });
-    let answer = door.answer(serde_json::from_value(request).unwrap(), clock::now()).await;
+    answer(door, request, clock::now()).await
+}
+
+async fn answer(door: &AppDoor, request: Value, now: Timestamp) -> (u64, String, String) {
+    let answer = door.answer(serde_json::from_value(request).unwrap(), now).await;
     let answer = serde_json::to_value(&answer).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     (answer["statusCode"].as_u64().unwrap(), text(&answer["headers"]["content-type"]), text(&answer["body"]))
@@ -91,8 +112,9 @@ async fn house() -> (tempfile::TempDir, Engine, Arc<Library>) {
 async fn a_shop_registers_confirms_and_tells() {
     let (_dir, engine, library) = house().await;
     let door = AppDoor::new(library, Arc::new(engine.clone()), Arc::new(engine.clone()));
-    let signed = json!({ "shopware-app-signature": sign("secret:app", QUERY) });
-    let (status, kind, body) = answered(&door, REGISTER, QUERY, signed, "").await;
+    let query = query();
+    let signed = json!({ "shopware-app-signature": sign("secret:app", &query) });
+    let (status, kind, body) = answered(&door, REGISTER, &query, signed, "").await;
     assert_eq!((status, kind.as_str()), (200, "application/json"));
     let told: Value = serde_json::from_str(&body).unwrap();
     let secret = told["secret"].as_str().unwrap();
@@ -110,7 +132,7 @@ async fn a_shop_registers_confirms_and_tells() {
     let stored =
         engine.receive(Address::Live(Queue::Shops), 10, Duration::from_secs(30), Duration::ZERO).await;
     assert_eq!(stored.unwrap().len(), 1);
-    let (status, _, said) = answered(&door, REGISTER, QUERY, json!({}), "").await;
+    let (status, _, said) = answered(&door, REGISTER, &query, json!({}), "").await;
     assert!(status == 401 && !said.contains("secret:app"), "{status} {said}");
 }
 
@@ -118,8 +140,9 @@ async fn a_shop_registers_confirms_and_tells() {
 async fn what_is_our_fault_suspends_nobody() {
     let (_dir, engine, library) = house().await;
     let door = AppDoor::new(library, Arc::new(engine), Arc::new(Away));
-    let signed = json!({ "shopware-app-signature": sign("secret:app", QUERY) });
-    assert_eq!(answered(&door, REGISTER, QUERY, signed, "").await.0, 503);
+    let query = query();
+    let signed = json!({ "shopware-app-signature": sign("secret:app", &query) });
+    assert_eq!(answered(&door, REGISTER, &query, signed, "").await.0, 503);
     assert_eq!(answered(&door, CONFIRM, "", json!({}), "{}").await.0, 503);
     let forged = json!({ "shopware-shop-signature": "00" });
     assert_eq!(
@@ -127,4 +150,72 @@ async fn what_is_our_fault_suspends_nobody() {
         503,
         "who can't be looked up is not refused"
     );
+}
+
+const EVENT: &str = r#"{"data":{"event":"order.written","payload":[]},"source":{}}"#;
+
+const REMOVED: &str = r#"{"data":{"event":"app.deleted","payload":[]},"source":{}}"#;
+
+/// Registers and confirms, signed with `old`, too. Answers the new secret.
+async fn registered(door: &AppDoor, old: Option<&str>) -> String {
+    let query = query();
+    let mut signed = json!({ "shopware-app-signature": sign("secret:app", &query) });
+    if let Some(old) = old {
+        signed["shopware-shop-signature"] = json!(sign(old, &query));
+    }
+    let (status, _, body) = answered(door, REGISTER, &query, signed, "").await;
+    assert_eq!(status, 200);
+    let told: Value = serde_json::from_str(&body).unwrap();
+    let new = told["secret"].as_str().unwrap().to_owned();
+    let confirmation =
+        r#"{"apiKey":"K","secretKey":"S","timestamp":"1","shopUrl":"https://shop.example","shopId":"abc"}"#;
+    let mut signed = json!({ "shopware-shop-signature": sign(&new, confirmation) });
+    if let Some(old) = old {
+        signed["shopware-shop-signature-previous"] = json!(sign(old, confirmation));
+    }
+    assert_eq!(answered(door, CONFIRM, "", signed, confirmation).await.0, 200);
+    new
+}
+
+/// A webhook signed with `secret`, an hour from now.
+async fn an_hour_later(door: &AppDoor, secret: &str) -> u64 {
+    let request = json!({
+        "version": "2.0", "routeKey": WEBHOOK, "rawQueryString": "", "headers": { "shopware-shop-signature": sign(secret, EVENT) },
+        "pathParameters": { "shop": "garten" }, "body": EVENT, "isBase64Encoded": false,
+    });
+    let now = clock::now() + jiff::SignedDuration::from_hours(1);
+    answer(door, request, now).await.0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_secret_counts_until_the_new_one_was_seen() {
+    let (_dir, engine, library) = house().await;
+    let door = AppDoor::new(library, Arc::new(engine.clone()), Arc::new(engine.clone()));
+    let old = registered(&door, None).await;
+    // The shop never hears that it confirmed, and keeps what it has.
+    let lost = registered(&door, Some(&old)).await;
+    assert_eq!(an_hour_later(&door, &old).await, 200);
+    let new = registered(&door, Some(&old)).await;
+    assert_eq!(an_hour_later(&door, &lost).await, 401, "nobody has that one");
+    assert_eq!(an_hour_later(&door, &old).await, 200);
+    assert_eq!(an_hour_later(&door, &new).await, 200);
+    assert_eq!(an_hour_later(&door, &old).await, 401, "the shop has the new one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_cannot_be_kept_is_to_be_sent_again() {
+    let (_dir, engine, library) = house().await;
+    let queue = Arc::new(engine.clone());
+    let door = AppDoor::new(Arc::clone(&library), queue.clone(), Arc::new(engine.clone()));
+    let full = AppDoor::new(library, queue, Arc::new(Full(engine.clone())));
+    let secret = registered(&door, None).await;
+    let of = |body: &str| json!({ "shopware-shop-signature": sign(&secret, body) });
+    assert_eq!(answered(&full, WEBHOOK, "", of(REMOVED), REMOVED).await.0, 503);
+    let stored =
+        engine.receive(Address::Live(Queue::Shops), 10, Duration::from_secs(30), Duration::ZERO).await;
+    assert_eq!(stored.unwrap().len(), 1, "the webhook itself is stored");
+    assert_eq!(answered(&door, WEBHOOK, "", of(EVENT), EVENT).await.0, 200, "it is still known");
+    assert_eq!(answered(&door, WEBHOOK, "", of(REMOVED), REMOVED).await.0, 200);
+    assert_eq!(answered(&door, WEBHOOK, "", of(EVENT), EVENT).await.0, 401);
+    registered(&door, None).await;
 }

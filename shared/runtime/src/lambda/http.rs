@@ -175,7 +175,7 @@ impl AppDoor {
         match route.as_str() {
             settings::APP_REGISTER => {
                 let fresh = clock::new_secret();
-                self.apps.register(&app_gate, &shop, &headers, &query, &fresh).await.into()
+                self.apps.register(&app_gate, &shop, &headers, &query, &fresh, now).await.into()
             }
             settings::APP_CONFIRM => self.apps.confirm(&app_gate, &shop, &headers, &body, now).await.into(),
             _ => {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -62,6 +62,15 @@ fn now() -> Timestamp {
     time(NOW)
 }
 
+/// When the registration of the vendor's vectors was signed.
+fn asked() -> Timestamp {
+    Timestamp::from_second(1_234_567_890).unwrap()
+}
+
+fn later(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
 fn confirmation(key: &str) -> String {
     json!({ "apiKey": key, "secretKey": "sk", "timestamp": "1234567891", "shopUrl": "https://my-shop.com", "shopId": "123" })
         .to_string()
@@ -69,8 +78,9 @@ fn confirmation(key: &str) -> String {
 
 /// Registers for the first time and confirms.
 fn installed() -> Installation {
-    let (kept, _) =
-        gate().register("sw", &app_signed(QUERY), QUERY, &Installation::default(), &fresh(1)).unwrap();
+    let (kept, _) = gate()
+        .register("sw", &app_signed(QUERY), QUERY, &Installation::default(), &fresh(1), asked())
+        .unwrap();
     let body = confirmation("SWIA1");
     let signed = headers(&[("shopware-shop-signature", fresh(1).expose_secret(), &body)]);
     gate().confirm("sw", &signed, body.as_bytes(), &kept, now()).unwrap()
@@ -99,7 +109,9 @@ fn every_vector_of_the_vendor_is_reckoned_alike() {
                 let (query, mut told) = (text(&vector["message"]), HeaderMap::new());
                 told.insert("shopware-app-signature", expected.parse().unwrap());
                 let gate = gate_with(key.expose_secret(), "public_url: 'https://you.example'\n");
-                assert!(gate.register("sw", &told, &query, &Installation::default(), &fresh(1)).is_ok());
+                assert!(
+                    gate.register("sw", &told, &query, &Installation::default(), &fresh(1), asked()).is_ok()
+                );
             }
             _ => {}
         }
@@ -113,8 +125,9 @@ fn every_vector_of_the_vendor_is_reckoned_alike() {
 
 #[test]
 fn a_shop_registers_and_confirms() {
-    let (kept, told) =
-        gate().register("sw", &app_signed(QUERY), QUERY, &Installation::default(), &fresh(1)).unwrap();
+    let (kept, told) = gate()
+        .register("sw", &app_signed(QUERY), QUERY, &Installation::default(), &fresh(1), asked())
+        .unwrap();
     let told = serde_json::to_value(&told).unwrap();
     let expected = proof(&secret("my-secret"), "123", "https://my-shop.com", APP);
     assert_eq!(told["proof"], json!(expected));
@@ -137,9 +150,10 @@ fn a_shop_registers_and_confirms() {
 
 #[test]
 fn the_proof_is_over_the_address_as_it_was_written_and_a_clean_one_is_kept() {
-    let query = "shop-id=123&shop-url=https%3A%2F%2FMY-shop.com%2F%2F&timestamp=1&sw-extra=ä";
-    let (kept, told) =
-        gate().register("sw", &app_signed(query), query, &Installation::default(), &fresh(1)).unwrap();
+    let query = "shop-id=123&shop-url=https%3A%2F%2FMY-shop.com%2F%2F&timestamp=1234567890&sw-extra=ä";
+    let (kept, told) = gate()
+        .register("sw", &app_signed(query), query, &Installation::default(), &fresh(1), asked())
+        .unwrap();
     let expected = proof(&secret("my-secret"), "123", "https://MY-shop.com//", APP);
     assert_eq!(serde_json::to_value(&told).unwrap()["proof"], json!(expected));
     assert!(kept.text().contains(r#""url":"https://MY-shop.com""#));
@@ -149,7 +163,7 @@ fn the_proof_is_over_the_address_as_it_was_written_and_a_clean_one_is_kept() {
 fn who_does_not_sign_does_not_register() {
     let none = Installation::default();
     let try_to = |shop: &str, headers: &HeaderMap, query: &str| {
-        gate().register(shop, headers, query, &none, &fresh(1)).err()
+        gate().register(shop, headers, query, &none, &fresh(1), asked()).err()
     };
     assert_eq!(try_to("sw", &HeaderMap::new(), QUERY), Some(AppError::Wrong));
     assert_eq!(
@@ -165,7 +179,7 @@ fn who_does_not_sign_does_not_register() {
     for nobody in ["plain", "nobody", "../sw"] {
         assert_eq!(try_to(nobody, &app_signed(QUERY), QUERY), Some(AppError::Unknown), "{nobody}");
     }
-    let elsewhere = "shop-id=123&shop-url=https://copy.my-shop.com&timestamp=1";
+    let elsewhere = "shop-id=123&shop-url=https://copy.my-shop.com&timestamp=1234567890";
     assert_eq!(try_to("sw", &app_signed(elsewhere), elsewhere), Some(AppError::Elsewhere));
     for broken in [
         "shop-id=1&shop-id=2&shop-url=https://my-shop.com",
@@ -176,9 +190,9 @@ fn who_does_not_sign_does_not_register() {
         assert!(matches!(error, Some(AppError::Unreadable | AppError::Elsewhere)), "{broken}: {error:?}");
     }
     let unknown =
-        gate_with("my-secret", "").register("sw", &app_signed(QUERY), QUERY, &none, &fresh(1)).err();
+        gate_with("my-secret", "").register("sw", &app_signed(QUERY), QUERY, &none, &fresh(1), asked()).err();
     assert_eq!(unknown, Some(AppError::NoAddress));
-    let short = gate().register("sw", &app_signed(QUERY), QUERY, &none, &secret("short")).err();
+    let short = gate().register("sw", &app_signed(QUERY), QUERY, &none, &secret("short"), asked()).err();
     assert_eq!(short, Some(AppError::Unreadable), "Shopware takes 64 to 255 characters");
 }
 
@@ -186,18 +200,18 @@ fn who_does_not_sign_does_not_register() {
 fn a_shop_that_registers_again_signs_twice_and_both_secrets_count_for_a_minute() {
     let kept = installed();
     let (old, new) = (fresh(1), fresh(2));
-    let once = gate().register("sw", &app_signed(QUERY), QUERY, &kept, &new).err();
+    let once = gate().register("sw", &app_signed(QUERY), QUERY, &kept, &new, asked()).err();
     assert_eq!(once, Some(AppError::NotProven));
     let wrong = headers(&[
         ("shopware-app-signature", "my-secret", QUERY),
         ("shopware-shop-signature", "another", QUERY),
     ]);
-    assert_eq!(gate().register("sw", &wrong, QUERY, &kept, &new).err(), Some(AppError::NotProven));
+    assert_eq!(gate().register("sw", &wrong, QUERY, &kept, &new, asked()).err(), Some(AppError::NotProven));
     let both = headers(&[
         ("shopware-app-signature", "my-secret", QUERY),
         ("shopware-shop-signature", old.expose_secret(), QUERY),
     ]);
-    let (asked, told) = gate().register("sw", &both, QUERY, &kept, &new).unwrap();
+    let (asked, told) = gate().register("sw", &both, QUERY, &kept, &new, asked()).unwrap();
     assert_eq!(
         serde_json::to_value(&told).unwrap()["secret"],
         json!(new.expose_secret()),
@@ -213,19 +227,96 @@ fn a_shop_that_registers_again_signs_twice_and_both_secrets_count_for_a_minute()
         ("shopware-shop-signature-previous", old.expose_secret(), &body),
     ]);
     let done = gate().confirm("sw", &both, body.as_bytes(), &asked, now()).unwrap();
-    let after = |seconds: i64| known(&done, now() + jiff::SignedDuration::from_secs(seconds)).len();
+    let event = b"{}";
+    let of = |key: &SecretString| headers(&[("shopware-shop-signature", key.expose_secret(), "{}")]);
+    assert!(!done.is_shown_by(&of(&old), event) && done.is_shown_by(&of(&new), event));
+    let shown = done.clone().shown();
+    assert!(!shown.is_shown_by(&of(&new), event), "shown once, it need not be kept again");
+    let after = |seconds: i64| known(&shown, later(seconds)).len();
     assert_eq!((after(0), after(59), after(60)), (2, 2, 1));
     assert_eq!(done.keys().unwrap().0.expose_secret(), "SWIA2");
+}
+
+/// A shop that has `old` registers for `new`.
+fn asks(kept: &Installation, old: &SecretString, new: &SecretString) -> Result<Installation, AppError> {
+    let both = headers(&[
+        ("shopware-app-signature", "my-secret", QUERY),
+        ("shopware-shop-signature", old.expose_secret(), QUERY),
+    ]);
+    gate().register("sw", &both, QUERY, kept, new, asked()).map(|(kept, _)| kept)
+}
+
+/// The same shop confirms.
+fn confirms(
+    kept: &Installation,
+    old: &SecretString,
+    new: &SecretString,
+    at: Timestamp,
+) -> Result<Installation, AppError> {
+    let body = confirmation("SWIA2");
+    let both = headers(&[
+        ("shopware-shop-signature", new.expose_secret(), &body),
+        ("shopware-shop-signature-previous", old.expose_secret(), &body),
+    ]);
+    gate().confirm("sw", &both, body.as_bytes(), kept, at)
+}
+
+#[test]
+fn a_shop_that_never_heard_that_it_confirmed_goes_on_with_the_secret_it_has() {
+    let (old, lost, new) = (fresh(1), fresh(2), fresh(3));
+    let text = |secrets: &[&SecretString]| -> Vec<String> {
+        secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect()
+    };
+    let asked_for = asks(&installed(), &old, &lost).unwrap();
+    let confirmed = confirms(&asked_for, &old, &lost, now()).unwrap();
+    let confirmed = Installation::parse(&confirmed.text());
+    // Our answer is lost. An hour later the shop signs as ever, and registers again.
+    assert_eq!(known(&confirmed, later(3_600)), text(&[&lost, &old]));
+    let again = asks(&confirmed, &old, &new).unwrap();
+    assert_eq!(confirms(&again, &fresh(9), &new, later(3_600)).err(), Some(AppError::NotProven));
+    let done = confirms(&again, &old, &new, later(3_600)).unwrap();
+    assert_eq!(known(&done, later(7_200)), text(&[&new, &old]), "what nobody ever had is forgotten");
+    // The answer came through: the shop signs with the new one, and the old one is good for nothing.
+    let shown = done.shown();
+    assert_eq!(known(&shown, later(7_200)), text(&[&new]));
+    assert_eq!(asks(&shown, &old, &fresh(4)).err(), Some(AppError::NotProven));
+    assert!(asks(&shown, &new, &fresh(4)).is_ok());
+    // Who registers with the new one has shown it, too.
+    let by_registering = asks(&confirmed, &lost, &new).unwrap();
+    assert_eq!(known(&by_registering, later(3_600)), text(&[&lost]));
+}
+
+#[test]
+fn a_registration_that_was_caught_is_worth_nothing_later() {
+    let none = Installation::default();
+    let at = |seconds: i64| {
+        let now = asked() + SignedDuration::from_secs(seconds);
+        gate().register("sw", &app_signed(QUERY), QUERY, &none, &fresh(1), now).err()
+    };
+    assert_eq!((at(300), at(-300)), (None, None));
+    assert_eq!(at(301), Some(AppError::Stale { apart: -301 }));
+    assert_eq!(at(-301), Some(AppError::Stale { apart: 301 }));
+    insta::assert_snapshot!(at(86_400).unwrap(), @"the request was signed -86400 seconds from now by our clock, and at most 300 are taken: it was sent before, or the clocks of the shop and of Kontor differ; set them, and install or update the app again");
+    for broken in ["", "&timestamp=", "&timestamp=soon", "&timestamp=1234567890&timestamp=1234567890"] {
+        let query = format!("shop-id=123&shop-url=https://my-shop.com{broken}");
+        let told = gate().register("sw", &app_signed(&query), &query, &none, &fresh(1), asked());
+        assert_eq!(told.err(), Some(AppError::Unreadable), "{broken}");
+    }
+    // Whoever does not sign learns nothing of clocks.
+    let unsigned = gate().register("sw", &HeaderMap::new(), QUERY, &none, &fresh(1), now()).err();
+    assert_eq!(unsigned, Some(AppError::Wrong));
 }
 
 #[test]
 fn a_removed_app_or_a_new_app_secret_begins_anew() {
     let kept = installed();
-    assert!(gate().register("sw", &app_signed(QUERY), QUERY, &kept.clone().removed(), &fresh(2)).is_ok());
+    assert!(
+        gate().register("sw", &app_signed(QUERY), QUERY, &kept.clone().removed(), &fresh(2), asked()).is_ok()
+    );
     assert_eq!(known(&kept.clone().removed(), now()), [""; 0]);
     let other = gate_with("other", "public_url: 'https://you.example'\n");
     let signed = headers(&[("shopware-app-signature", "other", QUERY)]);
-    assert!(other.register("sw", &signed, QUERY, &kept, &fresh(2)).is_ok());
+    assert!(other.register("sw", &signed, QUERY, &kept, &fresh(2), asked()).is_ok());
     assert!(is_removal(br#"{"data":{"event":"app.deleted","payload":[]},"source":{}}"#));
     assert!(!is_removal(br#"{"data":{"event":"app.updated","payload":[]}}"#) && !is_removal(b"x"));
 }
@@ -236,8 +327,9 @@ fn nothing_is_confirmed_that_was_not_asked_for() {
     let signed = headers(&[("shopware-shop-signature", fresh(1).expose_secret(), &body)]);
     let none = gate().confirm("sw", &signed, body.as_bytes(), &Installation::default(), now()).err();
     assert_eq!(none, Some(AppError::NothingAsked));
-    let (kept, _) =
-        gate().register("sw", &app_signed(QUERY), QUERY, &Installation::default(), &fresh(1)).unwrap();
+    let (kept, _) = gate()
+        .register("sw", &app_signed(QUERY), QUERY, &Installation::default(), &fresh(1), asked())
+        .unwrap();
     for (body, expected) in [
         (confirmation("SWIA1").replace("\"123\"", "\"124\""), AppError::Elsewhere),
         (confirmation("SWIA1").replace("my-shop", "your-shop"), AppError::Elsewhere),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{PREPAID, order, shop, standing};
 use crate::shop_testing::{NOW, client, secrets, time};
-use crate::shopware::front::PAGE;
+use crate::shopware::pages::PAGE;
 use crate::shopware::{EVENTS, Shopware, read};
 
 const PREPAYMENT: &str = "prepayment-open";
@@ -104,9 +104,73 @@ async fn many_orders_come_page_by_page() {
     let found = all(&connector, since("2026-11-16T00:00:00Z")).await;
     let mut each = ids(&found);
     each.dedup();
-    assert_eq!((found.len(), each.len()), (count, count));
-    let foreign = connector.changed(since("2026-11-16T00:00:00Z"), Some("eyJhIjoxfQ=="), now()).await;
-    assert!(matches!(foreign, Err(CallError::Unmapped { .. })));
+    assert_eq!(each.len(), count, "all were made in the same millisecond");
+    assert!(found.len() <= count + PAGE, "a page is read twice at most: {}", found.len());
+    for foreign in ["eyJhIjoxfQ==", "orders:0", "orders:1:soon", "orders", "articles:1"] {
+        let foreign = connector.changed(since("2026-11-16T00:00:00Z"), Some(foreign), now()).await;
+        assert!(matches!(foreign, Err(CallError::Unmapped { .. })));
+    }
+}
+
+/// The fixture as the `n`th of many, made `n` seconds later.
+fn nth(n: usize) -> Value {
+    let mut order = order(PREPAYMENT);
+    let made = time("2026-11-16T10:00:00.557Z") + jiff::SignedDuration::from_secs(n.try_into().unwrap());
+    let made = json!(format!("{made:.3}").replace('Z', "+00:00"));
+    order["id"] = json!(format!("{n:032x}"));
+    order["createdAt"] = made.clone();
+    for (list, ids) in [("transactions", 1_000), ("deliveries", 2_000)] {
+        order[list][0]["id"] = json!(format!("{:032x}", n + ids));
+        order[list][0]["createdAt"] = made.clone();
+    }
+    order
+}
+
+#[tokio::test]
+async fn an_order_that_is_deleted_while_pages_are_read_moves_none_past_us() {
+    let (sandbox, connector) = standing(&[]).await;
+    let count = PAGE * 2 + 3;
+    (0..count).for_each(|n| assert!(sandbox.state().seed(&nth(n))));
+    let window = since("2026-11-16T00:00:00Z");
+    let first = connector.changed(window, None, now()).await.unwrap();
+    assert_eq!(first.orders.len(), PAGE);
+    (0..5).for_each(|n| assert!(sandbox.state().delete(&format!("{n:032x}"))));
+    let (mut found, mut page) = (first.orders, first.next);
+    while let Some(token) = page {
+        let more = connector.changed(window, Some(&token), now()).await.unwrap();
+        found.extend(more.orders);
+        page = more.next;
+    }
+    let mut each = ids(&found);
+    each.dedup();
+    assert_eq!(each.len(), count);
+    assert!(found.len() <= count + 2, "one per page is read twice: {}", found.len());
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_holds_up_none_of_the_others() {
+    let (sandbox, connector) = standing(&[]).await;
+    (0..PAGE + 5).for_each(|n| assert!(sandbox.state().seed(&nth(n))));
+    let spoil = |n: usize, field: &str, value: Value| {
+        let mut order = nth(n);
+        order[field] = value;
+        assert!(sandbox.state().seed(&order));
+    };
+    spoil(3, "stateMachineState", json!({ "technicalName": 7 }));
+    spoil(7, "updatedAt", json!("2026-11-16 sometime"));
+    spoil(PAGE - 1, "deliveries", json!([{ "createdAt": 17 }]));
+    let window = since("2026-11-16T00:00:00Z");
+    let found = all(&connector, window).await;
+    let mut each = ids(&found);
+    each.dedup();
+    assert_eq!(each.len(), PAGE + 5);
+    for n in [3, 7, PAGE - 1] {
+        let id = format!("{n:032x}");
+        let broken = found.iter().find(|sighting| sighting.order.as_str() == id).unwrap();
+        let error = read(&shop(&sandbox.url), &broken.envelope).unwrap_err();
+        assert_eq!(error.order.map(|key| key.order.as_str().to_owned()), Some(id), "a failure of its own");
+        assert_eq!(broken.as_of, window.until);
+    }
 }
 
 #[tokio::test]

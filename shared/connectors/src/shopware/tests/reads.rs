@@ -216,15 +216,48 @@ fn only_what_is_known_of_money_is_told() {
     }
 }
 
+fn life(happened: &[Happened]) -> Option<OrderLife> {
+    happened[0]
+        .events
+        .iter()
+        .find_map(|record| if let Event::Life(life) = record.event { Some(life) } else { None })
+}
+
+#[test]
+fn an_order_that_was_charged_back_is_on_hold() {
+    let told = |state: &str, payment: &str| {
+        let told = changed("prepaid-promotion", |order| {
+            order["stateMachineState"]["technicalName"] = json!(state);
+            pay(order, payment);
+        });
+        life(&told.unwrap()).unwrap()
+    };
+    assert_eq!(told("open", "chargeback"), OrderLife::OnHold);
+    assert_eq!(told("in_progress", "chargeback"), OrderLife::OnHold);
+    assert_eq!(told("completed", "chargeback"), OrderLife::OnHold);
+    assert_eq!(told("cancelled", "chargeback"), OrderLife::Cancelled, "what was called off stays so");
+    assert_eq!(told("open", "paid"), OrderLife::Open, "paid again after all");
+    let given_up = changed("sets-free-shipping", |order| {
+        order["transactions"][0]["stateMachineState"]["technicalName"] = json!("chargeback");
+        pay(order, "paid");
+    });
+    assert_eq!(life(&given_up.unwrap()), Some(OrderLife::Open), "the last payment decides");
+}
+
+#[test]
+fn a_payment_without_an_amount_is_no_payment() {
+    for state in ["paid", "refunded", "refunded_partially"] {
+        let told = changed("prepaid-promotion", |order| {
+            pay(order, state);
+            order["transactions"][0]["amount"] = Value::Null;
+        });
+        assert_eq!(words(&told.unwrap()), ["placed", "life"], "{state}");
+    }
+}
+
 #[test]
 fn a_cancellation_is_heard_even_where_the_rest_cannot_be_read() {
     let cancelled = |order: &mut Value| order["stateMachineState"]["technicalName"] = json!("cancelled");
-    let life = |happened: &[Happened]| {
-        happened[0]
-            .events
-            .iter()
-            .find_map(|record| if let Event::Life(life) = record.event { Some(life) } else { None })
-    };
     let whole = changed("prepaid-promotion", cancelled).unwrap();
     assert_eq!((words(&whole), life(&whole)), (vec!["placed", "paid", "life"], Some(OrderLife::Cancelled)));
     let broken = changed("prepaid-promotion", |order| {
