@@ -110,7 +110,7 @@ fn whole(
         events.push(Event::Placed(Box::new(placed(shop, &order, items)?)));
     }
     events.push(Event::Life(life(outline)));
-    events.extend(paid(shop, &order, as_of)?.map(Event::Paid));
+    events.extend(paid(shop, &order)?.map(Event::Paid));
     events.extend(refunded(shop, &order, as_of)?.map(Event::Refunded));
     Ok(events)
 }
@@ -172,7 +172,7 @@ fn life(outline: &Outline) -> OrderLife {
 
 /// What came in. Authorised money is a promise (prepayments are authorised too, where the shop is set so), and refunded money
 /// was paid before. How much that was Smartstore does not say: it is the order's total when it was told first.
-fn paid(shop: &ShopConfig, order: &Order, as_of: Timestamp) -> Result<Option<Payment>, Unreadable> {
+fn paid(shop: &ShopConfig, order: &Order) -> Result<Option<Payment>, Unreadable> {
     match order.payment_status_id {
         PaymentStatus::Paid | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => {}
         PaymentStatus::Pending
@@ -195,7 +195,8 @@ fn paid(shop: &ShopConfig, order: &Order, as_of: Timestamp) -> Result<Option<Pay
     let id = at(format_args!("Id"), PaymentId::parse(OF_TOTAL))?;
     let transactions = [&order.capture_transaction_id, &order.authorization_transaction_id];
     let reference = transactions.into_iter().find_map(|id| id.as_deref().and_then(filled));
-    let received_at = paid_at.unwrap_or(as_of);
+    // Without a date, one that does not move: an edit is no second payment.
+    let received_at = paid_at.unwrap_or(placed_at);
     Ok(Some(Payment { id, source: PaymentSource::Shop, amount, received_at, reference }))
 }
 
