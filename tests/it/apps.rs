@@ -89,7 +89,7 @@ impl Shop {
     /// Asks for a secret, signed with `old`, too, if it has one.
     async fn register(&self, old: Option<&str>) -> (StatusCode, Value) {
         let url = self.url.replace(':', "%3A").replace('/', "%2F");
-        let now = jiff::Timestamp::now().as_second();
+        let now = kontor_runtime::clock::now().as_second();
         let query = format!("shop-id=hRCw2xo1EDZnLco4&shop-url={url}&timestamp={now}");
         let request = self.client.get(format!("{}/apps/shopware/garten/register?{query}", self.us));
         let mut request = request.header("shopware-app-signature", sign(APP_SECRET, &query));
