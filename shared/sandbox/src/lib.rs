@@ -14,4 +14,4 @@ pub mod weclapp;
 pub mod woocommerce;
 
 pub use faults::Switches;
-pub use server::StartError;
+pub use server::{Premises, Stand, StartError};

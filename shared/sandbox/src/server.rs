@@ -48,6 +48,45 @@ impl Running {
     }
 }
 
+/// What a stand-in of a shop holds, and the routes that lead to it.
+pub trait Premises {
+    /// The routes, to be served by anyone.
+    fn router(&self) -> Router;
+}
+
+/// A shop that runs.
+pub struct Stand<S> {
+    /// Its address: what `url` of the shop is set to.
+    pub url: String,
+    state: S,
+    running: Running,
+}
+
+impl<S: Premises> Stand<S> {
+    /// Starts on `address`, `127.0.0.1:0` for any free port.
+    ///
+    /// # Errors
+    /// [`StartError`] if it can't listen there.
+    pub async fn start(address: &str, state: S) -> Result<Self, StartError> {
+        let running = Running::start(address, state.router()).await?;
+        Ok(Self { url: running.url.clone(), state, running })
+    }
+
+    /// The state, to put orders in and read what came of them.
+    #[must_use]
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// Answers what it has taken, then ends.
+    ///
+    /// # Errors
+    /// If the listener failed before.
+    pub async fn stop(self) -> io::Result<()> {
+        self.running.stop().await
+    }
+}
+
 async fn serve_until(
     listener: TcpListener,
     router: Router,

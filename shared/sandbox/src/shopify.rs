@@ -25,7 +25,7 @@ pub use self::books::Report;
 use self::bucket::{Bucket, Price};
 use self::graphql::{Field, Operation};
 use crate::faults::{Fate, Faults, Switches};
-use crate::server::{Running, StartError, broken};
+use crate::server::{Premises, Stand, broken};
 
 /// The shop's state, shared by everything that serves it.
 #[derive(Clone)]
@@ -141,38 +141,14 @@ impl State {
     }
 }
 
+impl Premises for State {
+    fn router(&self) -> Router {
+        Self::router(self)
+    }
+}
+
 /// A shop that runs.
-pub struct Sandbox {
-    /// Its address: what `url` of the shop is set to.
-    pub url: String,
-    state: State,
-    running: Running,
-}
-
-impl Sandbox {
-    /// Starts on `address`, `127.0.0.1:0` for any free port.
-    ///
-    /// # Errors
-    /// [`StartError`] if it can't listen there.
-    pub async fn start(address: &str, state: State) -> Result<Self, StartError> {
-        let running = Running::start(address, state.router()).await?;
-        Ok(Self { url: running.url.clone(), state, running })
-    }
-
-    /// The state, to put orders in and read what came of them.
-    #[must_use]
-    pub fn state(&self) -> &State {
-        &self.state
-    }
-
-    /// Answers what it has taken, then ends.
-    ///
-    /// # Errors
-    /// If the listener failed before.
-    pub async fn stop(self) -> std::io::Result<()> {
-        self.running.stop().await
-    }
-}
+pub type Sandbox = Stand<State>;
 
 async fn api(
     Shared(state): Shared<State>,
